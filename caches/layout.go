@@ -1,0 +1,114 @@
+package caches
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// ErrStore marks a store that cannot be used: not a directory, not writable,
+// or on a full or broken disk.
+var ErrStore = errors.New("store unusable")
+
+// Layout is where the parts of a store are. Every part carries the version of
+// its format in its folder name; a folder of an unknown version is left alone.
+//
+// Any number of processes may share one store. What a crash leaves behind is
+// at most a file under Temp or a folder under Runs, both of which the next use
+// may remove once nobody holds its lock.
+type Layout struct{ root string }
+
+// Folders of the store. A new format version is a new name.
+const (
+	casFolder     = "cas-v1"
+	resultsFolder = "results-v1"
+	layersFolder  = "layers-v1"
+	namedFolder   = "named-v1"
+	payloadFolder = "payload-v1"
+	indexFolder   = "index-v1"
+	runsFolder    = "runs-v1"
+	tempFolder    = "tmp-v1"
+)
+
+// Root returns the directory of the store, an absolute path.
+func (l Layout) Root() string { return l.root }
+
+// CAS is where blobs are.
+func (l Layout) CAS() string { return filepath.Join(l.root, casFolder) }
+
+// Results is where the results of actions are, by key.
+func (l Layout) Results() string { return filepath.Join(l.root, resultsFolder) }
+
+// Layers is where immutable layers are.
+func (l Layout) Layers() string { return filepath.Join(l.root, layersFolder) }
+
+// Named is where the heads and generations of named caches are.
+func (l Layout) Named() string { return filepath.Join(l.root, namedFolder) }
+
+// Payloads is where local copies of payloads are.
+func (l Layout) Payloads() string { return filepath.Join(l.root, payloadFolder) }
+
+// Index is where stat indexes are: advice that can be rebuilt, never truth.
+func (l Layout) Index() string { return filepath.Join(l.root, indexFolder) }
+
+// Runs is where the private layers of running actions are.
+func (l Layout) Runs() string { return filepath.Join(l.root, runsFolder) }
+
+// Temp is where files are written before they are renamed to their place. It
+// is on the file system of the store, so that a rename is possible.
+func (l Layout) Temp() string { return filepath.Join(l.root, tempFolder) }
+
+// KnownFolders lists the folder names that this version reads and writes.
+func KnownFolders() []string {
+	return []string{casFolder, resultsFolder, layersFolder, namedFolder, payloadFolder, indexFolder, runsFolder, tempFolder}
+}
+
+const (
+	cacheDirTag = "Signature: 8a477f597d28d172789f06886806bc55\n" +
+		"# This directory is a cache of larder; see https://bford.info/cachedir/\n"
+	storeReadme = "This directory is a store of larder: results, named caches and blobs.\n" +
+		"Nothing in it is the only copy of anything: it can be deleted at any time when\n" +
+		"no larder is running, at the cost of doing work again. Look at it with\n" +
+		"`larder cache info`. Do not edit files in it.\n"
+)
+
+// OpenLayout returns the layout of the store at root, made when it is not
+// there yet. It is cheap when the store exists: one look at its marker.
+func OpenLayout(root string) (Layout, error) {
+	absolute, err := filepath.Abs(root)
+	if err != nil {
+		return Layout{}, fmt.Errorf("%w: %s: %w", ErrStore, root, err)
+	}
+	layout := Layout{absolute}
+	if _, err := os.Lstat(filepath.Join(absolute, "CACHEDIR.TAG")); err == nil {
+		return layout, nil
+	}
+	if err := layout.create(); err != nil {
+		return Layout{}, fmt.Errorf("%w: %w", ErrStore, err)
+	}
+	return layout, nil
+}
+
+// create makes the folders first and the marker last, so that a marker means a
+// whole store. Two processes may do it at the same time.
+func (l Layout) create() error {
+	if info, err := os.Stat(l.root); err == nil && !info.IsDir() {
+		return fmt.Errorf("%s is not a directory; name another place with --store DIR", l.root)
+	}
+	for _, folder := range KnownFolders() {
+		if err := os.MkdirAll(filepath.Join(l.root, folder), 0o755); err != nil {
+			return fmt.Errorf("make the store: %w", err)
+		}
+	}
+	for _, file := range [][2]string{{"README", storeReadme}, {".gitignore", "*\n"}, {"CACHEDIR.TAG", cacheDirTag}} {
+		path := filepath.Join(l.root, file[0])
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			if err := l.WriteFile(path, []byte(file[1]), 0o644); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
