@@ -1,0 +1,132 @@
+package sandbox
+
+import (
+	"os"
+	"time"
+)
+
+// What every sandbox has, whoever runs it.
+const (
+	// UserID and GroupID are the ids that a process sees as its own.
+	UserID, GroupID = 1000, 1000
+	// UserName is the name of the user and of the group, and the host name.
+	UserName = "larder"
+	// HomeDir is an empty writable directory, new for each run.
+	HomeDir = "/home/larder"
+	// WorkDir is the working directory when [Config.Dir] is empty.
+	WorkDir = "/build"
+)
+
+// Network says which network a process can reach.
+type Network uint8
+
+const (
+	// NetworkNone gives a network namespace with nothing but loopback.
+	NetworkNone Network = iota
+	// NetworkHost leaves the process in the network of the caller.
+	NetworkHost
+)
+
+// Bind makes a host path visible in the sandbox, with the mounts below it.
+type Bind struct {
+	// Source is an absolute host path; symbolic links in it are followed.
+	Source string
+	// Target is an absolute clean path in the sandbox. Missing directories on
+	// the way are made; a symbolic link on the way is an error.
+	Target string
+	// Writable lets the process change the source. Without it the mount and
+	// all mounts below it are read-only.
+	Writable bool
+}
+
+// Overlay is a stack of directories that appears as one.
+type Overlay struct {
+	// Target is as in [Bind].
+	Target string
+	// Lowers are the read-only layers, the topmost first, at most 500.
+	Lowers []string
+	// Upper takes all changes. When it is empty the mount is read-only.
+	Upper string
+	// Work is an empty directory on the file system of Upper. It is not
+	// reusable after the run: the mount is marked volatile, so that neither the
+	// process nor the end of the sandbox waits for the disk.
+	Work string
+}
+
+// Symlink is a symbolic link that the plan makes before anything is mounted.
+type Symlink struct{ Path, To string }
+
+// File is a small file that the plan makes, read-only for the process.
+type File struct {
+	Path    string
+	Content []byte
+}
+
+// View says which parts of a host a process sees. The zero View shows none.
+type View struct {
+	Binds    []Bind
+	Symlinks []Symlink
+	Files    []File
+}
+
+// Limits are resource limits of each process; zero leaves the caller's own.
+type Limits struct {
+	// CPUTime is how much processor time one process may use, in whole seconds
+	// rounded up; then it gets SIGXCPU, and a second later SIGKILL.
+	CPUTime time.Duration
+	// AddressSpace is the most virtual memory of one process, in bytes.
+	AddressSpace uint64
+	// FileSize is the largest file that a process may write, in bytes.
+	FileSize uint64
+	// Processes is the most processes and threads at one time in the sandbox.
+	// The kernel does not hold root to it.
+	Processes uint64
+}
+
+// Config describes one run. Run does not change it.
+type Config struct {
+	// View is what of the host is visible; see [SystemView].
+	View View
+	// Binds and Overlays are mounted in order of the depth of their targets.
+	Binds    []Bind
+	Overlays []Overlay
+	// Private is an existing host directory for this run alone, on a disk:
+	// /tmp and the home are made in it (tmp, home) and stay after the run for
+	// the caller to remove. When it is empty both are in memory, 256 MiB each.
+	Private string
+	// Network is which network is reachable.
+	Network Network
+	// Hostname replaces the host name; empty means [UserName].
+	Hostname string
+
+	// Args is the command. A first argument without a slash is looked up along
+	// PATH of Env, inside the sandbox.
+	Args []string
+	// Env is the whole environment, as NAME=VALUE.
+	Env []string
+	// Dir is the working directory; empty means [WorkDir].
+	Dir string
+	// Setup and Teardown are commands to run before and after, in the same
+	// sandbox, with Env and Dir; empty means none. Their output goes to Log.
+	Setup, Teardown []string
+
+	// Stdin, Stdout, Stderr and Log are given to the processes as they are; nil
+	// means /dev/null. Run does not close them.
+	Stdin, Stdout, Stderr, Log *os.File
+	// Terminal says that Stdin is the controlling terminal and that the caller
+	// is in its foreground: the command then becomes the foreground group, and
+	// stops and continues together with the caller. Otherwise the command has a
+	// session of its own and no controlling terminal.
+	Terminal bool
+
+	// Signals are passed on to the process group of what is running.
+	Signals <-chan os.Signal
+	// Timeout bounds the command, not the set-up; zero means none.
+	Timeout time.Duration
+	// Grace is how long processes have between SIGTERM and SIGKILL after the
+	// time-out or the cancellation of the context; it also bounds a tear-down
+	// from then on. Zero means two seconds.
+	Grace time.Duration
+	// Limits are resource limits of the processes.
+	Limits Limits
+}

@@ -1,0 +1,129 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+)
+
+// ErrUnsupported is returned by everything here on systems that are not Linux
+// on amd64 or arm64.
+var ErrUnsupported = errors.New("sandboxes need Linux on amd64 or arm64")
+
+// ErrConfig marks a [Config] that is wrong in itself.
+var ErrConfig = errors.New("invalid sandbox configuration")
+
+// SetupError says which step of making the sandbox failed. No process of the
+// caller's was started then, and nothing is left behind.
+type SetupError struct {
+	// Stage names the step, such as "clone" or "mount overlay".
+	Stage string
+	// Path is what the step was about, or empty.
+	Path string
+	// Errno is the kernel's answer.
+	Errno syscall.Errno
+}
+
+// Unwrap gives the errno, for errors.Is.
+func (e *SetupError) Unwrap() error { return e.Errno }
+
+// Error names the step, the path, the kernel's answer and what to do.
+func (e *SetupError) Error() string {
+	text := "sandbox: " + e.Stage
+	if e.Path != "" {
+		text += " " + e.Path
+	}
+	text += ": " + e.Errno.Error()
+	if advice := e.Advice(); advice != "" {
+		text += "; " + advice
+	}
+	return text
+}
+
+// advices are looked up by stage and then errno; the zero errno fits any.
+func advices(stage string) map[syscall.Errno]string {
+	switch stage {
+	case stageClone:
+		return map[syscall.Errno]string{
+			syscall.EPERM:  "unprivileged user namespaces are switched off here; allow them (sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0), or in a container drop its seccomp restriction on clone",
+			syscall.ENOSPC: "the limit of namespaces is reached; raise the sysctls user.max_user_namespaces and its neighbours",
+			syscall.EUSERS: "user namespaces are nested too deeply; run outside of the other sandbox",
+			syscall.EAGAIN: "the limit of processes is reached; raise ulimit -u or run fewer at a time",
+			syscall.ENOMEM: "memory is short; run fewer at a time",
+			syscall.EINVAL: "this kernel is built without some kind of namespace",
+		}
+	case stageIDs:
+		return map[syscall.Errno]string{
+			syscall.EPERM:  "this process may not map its own id; as root in a container it needs the capability SETFCAP",
+			syscall.EACCES: "this process may not write its own id map; the larder binary has to be readable by its user, and AppArmor must allow user namespaces",
+		}
+	case stageProc:
+		return map[syscall.Errno]string{syscall.EPERM: "/proc is partly hidden here, as in many containers; give the container an unmasked /proc (systempaths=unconfined)"}
+	case stageOverlay:
+		return map[syscall.Errno]string{
+			syscall.EINVAL: "overlays need Linux 6.7 or newer, at most 500 layers, and an upper directory on a local file system that has user extended attributes",
+			syscall.EPERM:  "overlays in user namespaces need Linux 5.11 or newer",
+			syscall.ENODEV: "this kernel has no overlayfs; load the module (modprobe overlay)",
+			syscall.ENOENT: "a layer is missing",
+			syscall.EBUSY:  "the upper or the work directory is in use by another sandbox",
+		}
+	case stageTarget:
+		return map[syscall.Errno]string{
+			syscall.ELOOP:   "a symbolic link is on the way to this place; name the place that it points to",
+			syscall.ENOTDIR: "something on the way to this place is no directory, or the place holds a file and not a directory",
+			syscall.EROFS:   "the directory that should hold this place is read-only; choose a place outside of it",
+			syscall.EEXIST:  "the place holds a directory and not a file",
+		}
+	case stageBind:
+		return map[syscall.Errno]string{
+			syscall.ENOENT: "this host path does not exist",
+			syscall.EACCES: "this host path cannot be reached by the user",
+		}
+	case stageDir:
+		return map[syscall.Errno]string{syscall.ENOENT: "the working directory does not exist in the sandbox; make it, or name another"}
+	case stageSeccomp:
+		return map[syscall.Errno]string{0: "the kernel needs seccomp filters (CONFIG_SECCOMP_FILTER)"}
+	}
+	return nil
+}
+
+// Advice says what to do about the error; empty when nothing is known.
+func (e *SetupError) Advice() string {
+	known := advices(e.Stage)
+	for _, errno := range []syscall.Errno{e.Errno, 0} {
+		if text := known[errno]; text != "" {
+			return text
+		}
+	}
+	if e.Errno == syscall.ENOSYS {
+		return "this needs Linux 6.7 or newer"
+	}
+	return ""
+}
+
+// Names of the stages of making a sandbox, for messages and for advice.
+const (
+	stageClone   = "create namespaces"
+	stageIDs     = "map the user"
+	stageStdio   = "hand over file descriptors"
+	stageRoot    = "make the root"
+	stageFile    = "make"
+	stageTarget  = "make room for the mount at"
+	stageBind    = "bind"
+	stageOverlay = "mount the overlay at"
+	stageTmpfs   = "mount a memory file system at"
+	stageProc    = "mount /proc"
+	stageDev     = "make the device"
+	stageNetwork = "bring up loopback"
+	stagePivot   = "enter the root"
+	stageDir     = "enter the directory"
+	stageCaps    = "drop privileges"
+	stageSeccomp = "install the system call filter"
+	stageSuper   = "supervise"
+	stageChild   = "start a process"
+)
+
+// configError makes an error that is ErrConfig and says what is wrong.
+func configError(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{ErrConfig}, args...)...)
+}

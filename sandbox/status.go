@@ -1,0 +1,83 @@
+package sandbox
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+)
+
+// Status says how a run went that could be started at all.
+type Status struct {
+	// ExitCode is the command's own exit code; -1 when a signal ended it or
+	// when it was not run.
+	ExitCode int
+	// Signal is the signal that ended the command, or zero.
+	Signal syscall.Signal
+	// TimedOut says that the command was ended because of [Config.Timeout].
+	TimedOut bool
+	// Killed says that the context was cancelled before the command had ended.
+	Killed bool
+	// Setup and Teardown say how these went; nil when they were not run.
+	Setup, Teardown *StepStatus
+	// Exec is set when the command could not be executed.
+	Exec *ExecError
+	// MaxRSS is the largest resident memory, in bytes, of any one process that
+	// the command waited for, itself included. It is never less than what the
+	// calling process itself held when it started the sandbox.
+	MaxRSS int64
+	// User and System are processor time of the command and what it waited for.
+	User, System time.Duration
+	// Prepare is the time that making the sandbox took, Run is that of the
+	// command alone.
+	Prepare, Run time.Duration
+}
+
+// StepStatus is how a set-up or a tear-down went.
+type StepStatus struct {
+	// ExitCode is its exit code, -1 when it was ended by a signal.
+	ExitCode int
+	// Signal is the signal that ended it, or zero.
+	Signal syscall.Signal
+	// Exec is set when it could not be executed.
+	Exec *ExecError
+	// Duration is how long it ran.
+	Duration time.Duration
+}
+
+// OK reports whether the step ended by itself with exit code 0.
+func (s *StepStatus) OK() bool { return s.Exec == nil && s.Signal == 0 && s.ExitCode == 0 }
+
+// ExecError says why a program could not be executed.
+type ExecError struct {
+	// Program is the name as it was given.
+	Program string
+	// Path is the file that was found, empty when there was none.
+	Path string
+	// MissingInterpreter says that the file is there, but not the program that
+	// its first line, or its ELF header, names to run it.
+	MissingInterpreter bool
+	// Errno is the kernel's answer.
+	Errno syscall.Errno
+}
+
+// NotFound reports whether there is no such program (exit code 127 by
+// convention); otherwise it was found and could not be executed (126).
+func (e *ExecError) NotFound() bool { return e.Errno == syscall.ENOENT && !e.MissingInterpreter }
+
+// Unwrap gives the errno, for errors.Is.
+func (e *ExecError) Unwrap() error { return e.Errno }
+
+// Error says what could not be executed, why, and what to do.
+func (e *ExecError) Error() string {
+	switch {
+	case e.MissingInterpreter:
+		return fmt.Sprintf("%s: the file is there, but the interpreter that it names (first line, or ELF header) is not visible in the sandbox; make that one visible too", e.Path)
+	case e.NotFound():
+		return fmt.Sprintf("%s: not found in the sandbox; check the spelling, PATH, and that its host directory is visible", e.Program)
+	case e.Errno == syscall.EACCES:
+		return fmt.Sprintf("%s: found, but not executable; check its mode (chmod +x), and that it is not a directory", e.Path)
+	case e.Errno == syscall.ENOEXEC:
+		return fmt.Sprintf("%s: found, but not in an executable format; a script needs a first line such as #!/bin/sh", e.Path)
+	}
+	return fmt.Sprintf("%s: found, but could not be executed: %v", e.Path, e.Errno)
+}
