@@ -1,0 +1,146 @@
+package layers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrLocked says that somebody else holds a lock that was asked for without
+// waiting.
+var ErrLocked = errors.New("locked by another process")
+
+// Lock is a kernel lock (flock) on a file, shared or exclusive. It belongs to
+// this process, is not passed on to programs that it starts, and is released
+// by Close or by the death of the process, however that comes about.
+type Lock struct{ file *os.File }
+
+// Acquire waits until it holds the exclusive lock on the file at path, which it
+// makes when it is missing. The lock that it returns is on the file that is at
+// path now: when the file was removed while it waited, it starts again. When
+// ctx ends first it returns the cause.
+func Acquire(ctx context.Context, path string) (*Lock, error) {
+	for {
+		lock, err := waitFor(ctx, path, unix.LOCK_EX)
+		if err != nil || lock != nil {
+			return lock, err
+		}
+	}
+}
+
+// Lease takes the shared lock on the file at path, which must exist, and waits
+// for an exclusive holder. An error that wraps fs.ErrNotExist says that the
+// file is gone, perhaps since the caller learned its name.
+func Lease(ctx context.Context, path string) (*Lock, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("take a lease: %w", err)
+	}
+	lock, err := hold(ctx, file, unix.LOCK_SH)
+	if err != nil {
+		return nil, err
+	}
+	if !lock.linked(path) {
+		lock.Close()
+		return nil, fmt.Errorf("take a lease: %s was removed: %w", path, fs.ErrNotExist)
+	}
+	return lock, nil
+}
+
+// TryAcquire takes the exclusive lock on the existing file at path, or returns
+// [ErrLocked] at once when somebody holds it.
+func TryAcquire(path string) (*Lock, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	return try(file, path)
+}
+
+func try(file *os.File, path string) (*Lock, error) {
+	if err := flock(file, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		file.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("%s: %w", path, ErrLocked)
+		}
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	lock := &Lock{file}
+	if !lock.linked(path) {
+		lock.Close()
+		return nil, fmt.Errorf("lock %s: removed meanwhile: %w", path, fs.ErrNotExist)
+	}
+	return lock, nil
+}
+
+// Close releases the lock. It may be called more than once, and on nil.
+func (l *Lock) Close() {
+	if l != nil {
+		l.file.Close()
+	}
+}
+
+// linked reports whether the locked file is still the one at path. A lock on a
+// file that was removed protects nothing.
+func (l *Lock) linked(path string) bool {
+	mine, err := l.file.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Lstat(path)
+	return err == nil && os.SameFile(mine, there)
+}
+
+// waitFor returns a nil lock when the file at path was replaced meanwhile.
+func waitFor(ctx context.Context, path string, how int) (*Lock, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	lock, err := hold(ctx, file, how)
+	if err != nil || lock.linked(path) {
+		return lock, err
+	}
+	lock.Close()
+	return nil, nil
+}
+
+// hold waits in the kernel, so nothing is polled. The wait cannot be broken
+// off: when ctx ends, a goroutine stays behind and gives the lock back as soon
+// as it comes.
+func hold(ctx context.Context, file *os.File, how int) (*Lock, error) {
+	err := flock(file, how|unix.LOCK_NB)
+	if err == nil {
+		return &Lock{file}, nil
+	}
+	if !errors.Is(err, unix.EWOULDBLOCK) {
+		file.Close()
+		return nil, fmt.Errorf("lock %s: %w", file.Name(), err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- flock(file, how) }()
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		go func() { <-done; file.Close() }()
+		return nil, fmt.Errorf("wait for %s: %w", file.Name(), context.Cause(ctx))
+	}
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("lock %s: %w", file.Name(), err)
+	}
+	return &Lock{file}, nil
+}
+
+func flock(file *os.File, how int) error {
+	for {
+		err := unix.Flock(int(file.Fd()), how)
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package layers
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"larder/caches"
+)
+
+// lockName is the file in a run folder whose lock says that the run lives.
+const lockName = "lock"
+
+// Run is a folder in the store for the private files of one process of larder,
+// such as the upper layers of the actions that it runs. One Run belongs to one
+// process; several goroutines may use it. A crash leaves the folder behind
+// with its lock released, and [Sweep] removes it.
+type Run struct {
+	layout caches.Layout
+	path   string
+	lock   *Lock
+}
+
+// Private is a fresh pair of folders for one overlay mount: Upper takes what
+// the process writes, Work belongs to overlayfs. Both are on the file system of
+// the store.
+type Private struct{ Upper, Work string }
+
+// NewRun makes a fresh run folder in the store and locks it for the life of
+// the process or until Close.
+func NewRun(layout caches.Layout) (*Run, error) {
+	for {
+		path, err := makeTemp(layout.Runs(), "run-*")
+		if err != nil {
+			return nil, fmt.Errorf("make a run folder: %w", err)
+		}
+		lock, err := claim(path)
+		switch {
+		case err == nil:
+			return &Run{layout, path, lock}, nil
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrLocked):
+			continue // a sweep took the folder between mkdir and lock
+		}
+		return nil, fmt.Errorf("make a run folder: %w", err)
+	}
+}
+
+// claim takes the lock of the run folder at path. NewRun and Sweep both use
+// it, so that exactly one of them gets a folder that was just made.
+func claim(path string) (*Lock, error) {
+	name := filepath.Join(path, lockName)
+	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("claim a run: %w", err)
+	}
+	return try(file, name)
+}
+
+// makeTemp is os.MkdirTemp that makes the parent when the store lost it.
+func makeTemp(parent, pattern string) (string, error) {
+	path, err := os.MkdirTemp(parent, pattern)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(parent, 0o755); err == nil {
+			path, err = os.MkdirTemp(parent, pattern)
+		}
+	}
+	return path, err
+}
+
+// Path returns the absolute path of the run folder.
+func (r *Run) Path() string { return r.path }
+
+// Dir makes a fresh folder in the run, readable by its owner only. Its name
+// begins with name, which is for people who look at the store.
+func (r *Run) Dir(name string) (string, error) {
+	path, err := os.MkdirTemp(r.path, name+"-*")
+	if err != nil {
+		return "", fmt.Errorf("make a private folder for %s: %w", name, err)
+	}
+	return path, nil
+}
+
+// Private makes a fresh pair of folders for an overlay mount.
+func (r *Run) Private(name string) (Private, error) {
+	folder, err := r.Dir(name)
+	if err != nil {
+		return Private{}, err
+	}
+	private := Private{filepath.Join(folder, "upper"), filepath.Join(folder, "work")}
+	for _, path := range []string{private.Upper, private.Work} {
+		if err := os.Mkdir(path, 0o755); err != nil {
+			return Private{}, fmt.Errorf("make a private layer for %s: %w", name, err)
+		}
+	}
+	return private, nil
+}
+
+// Close removes the run folder with everything in it and releases its lock. It
+// may be called more than once.
+func (r *Run) Close() error {
+	defer r.lock.Close()
+	return Discard(r.layout, r.path)
+}

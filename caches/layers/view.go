@@ -1,0 +1,204 @@
+package layers
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrDamaged says that a layer or a manifest in the store is not as larder
+// wrote it.
+var ErrDamaged = errors.New("damaged")
+
+// realDir is one directory of one layer.
+type realDir struct {
+	path   string
+	opaque byte // the value of its opaque mark: 0, 'y' or 'x'
+}
+
+// node is one path of a view. A directory has all real directories that make
+// it up, topmost first.
+type node struct {
+	Entry
+	dirs []realDir
+	// covers says that something in these layers hides what layers further
+	// down hold: the search ended before the last of them.
+	covers bool
+	stat   unix.Stat_t
+}
+
+// root returns the merged root directory of the stack.
+func (s Stack) root() (node, error) {
+	root := node{Entry: Entry{Path: ".", Kind: Directory, Mode: 0o755}}
+	for i, path := range s.Lowers() {
+		dir, err := openDir(path)
+		if err != nil {
+			return node{}, fmt.Errorf("layer %s: %w", s[len(s)-1-i].ID, err)
+		}
+		if root.Real == "" {
+			root.Real = path
+		}
+		root.dirs = append(root.dirs, dir)
+	}
+	return root, nil
+}
+
+// openDir reads the opaque mark of a directory that must exist.
+func openDir(path string) (realDir, error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return realDir{}, err
+	}
+	if !info.IsDir() {
+		return realDir{}, fmt.Errorf("%s is not a directory: %w", path, ErrDamaged)
+	}
+	mark, err := opaqueMark(path)
+	return realDir{path, mark}, err
+}
+
+// lookup finds a path in the view.
+func (s Stack) lookup(path string) (node, bool, error) {
+	at, err := s.root()
+	if err != nil || path == "." {
+		return at, err == nil, err
+	}
+	if !filepath.IsLocal(path) {
+		return node{}, false, fmt.Errorf("path leaves the stack: %w", fs.ErrInvalid)
+	}
+	for name := range strings.SplitSeq(path, "/") {
+		var found bool
+		at, found, err = at.child(name)
+		if err != nil || !found {
+			return node{}, false, err
+		}
+	}
+	return at, true, nil
+}
+
+// child finds a name in a directory of the view, by overlayfs's rules: the
+// topmost layer that has the name decides what it is; directories merge down
+// to the first opaque one, whiteout or other file.
+func (n node) child(name string) (node, bool, error) {
+	var found node
+	for _, dir := range n.dirs {
+		at, err := inspect(dir, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return node{}, false, err
+		}
+		merged := found.Kind == Directory
+		if at.Kind != Directory || merged && at.Kind != Directory {
+			if merged || at.Kind == Whiteout {
+				found.covers = true
+				break
+			}
+			found = at
+			break
+		}
+		if !merged {
+			found = at
+		}
+		mark, err := opaqueMark(dir.path + "/" + name)
+		if err != nil {
+			return node{}, false, err
+		}
+		found.dirs = append(found.dirs, realDir{dir.path + "/" + name, mark})
+		if mark == 'y' {
+			found.covers = true
+			break
+		}
+	}
+	if found.Kind == 0 {
+		return node{covers: found.covers}, false, nil
+	}
+	found.Path = join(n.Path, name)
+	return found, true, nil
+}
+
+// children lists a directory of the view, names in byte order.
+func (n node) children() ([]node, error) {
+	names, err := n.names()
+	if err != nil {
+		return nil, err
+	}
+	var children []node
+	for _, name := range names {
+		child, ok, err := n.child(name)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			children = append(children, child)
+		}
+	}
+	return children, nil
+}
+
+// names lists every name that some layer has in the directory, whiteouts too.
+func (n node) names() ([]string, error) {
+	var names []string
+	for _, dir := range n.dirs {
+		list, err := readNames(dir.path)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, list...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+func readNames(path string) ([]string, error) {
+	dir, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	return dir.Readdirnames(-1)
+}
+
+// inspect looks at one name of one real directory.
+func inspect(dir realDir, name string) (node, error) {
+	path := dir.path + "/" + name
+	var stat unix.Stat_t
+	if err := unix.Lstat(path, &stat); err != nil {
+		return node{}, &fs.PathError{Op: "lstat", Path: path, Err: err}
+	}
+	at := node{stat: stat, Entry: Entry{
+		Path: name, Real: path, Kind: kindOf(stat.Mode, uint64(stat.Rdev)),
+		Mode: fileMode(stat.Mode), ModTime: unixTime(stat.Mtim),
+	}}
+	if at.Kind != File {
+		return at, nil
+	}
+	at.Size = stat.Size
+	if dir.opaque == 'x' && stat.Size == 0 && hasWhiteoutMark(path) {
+		at.Kind = Whiteout
+	}
+	return at, nil
+}
+
+func kindOf(mode uint32, device uint64) Kind {
+	switch mode & syscall.S_IFMT {
+	case syscall.S_IFREG:
+		return File
+	case syscall.S_IFDIR:
+		return Directory
+	case syscall.S_IFLNK:
+		return Symlink
+	case syscall.S_IFCHR:
+		if device == 0 {
+			return Whiteout
+		}
+	}
+	return Special
+}

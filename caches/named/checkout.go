@@ -1,0 +1,165 @@
+package named
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"larder/caches"
+	"larder/caches/layers"
+)
+
+// ErrEnded says that a checkout was published or discarded already.
+var ErrEnded = errors.New("the checkout has ended already")
+
+// CheckoutOptions say how to check a cache out. The zero value is for overlayfs.
+type CheckoutOptions struct {
+	// Copy makes a full private copy, for file systems without overlay mounts.
+	Copy bool
+	// Alone waits until no other checkout with Alone holds the cache, and keeps
+	// others waiting until this one ends. This is what lock=true means.
+	Alone bool
+}
+
+// Checkout is a lease on one generation of a cache and a fresh private layer.
+// The generation stays as it is until Publish, Discard or Close. A Checkout
+// belongs to one action; its methods are not for concurrent use. A crash
+// releases the lease and publishes nothing.
+type Checkout struct {
+	in      instance
+	base    state
+	copied  bool
+	private layers.Private
+	run     *layers.Run
+	lower   []string
+	lease   *layers.Lock
+	alone   *layers.Lock
+	warning error
+	ended   atomic.Bool
+}
+
+// Checkout leases the head of a cache and makes a private layer in run. It
+// takes the same time whatever the size of the cache, unless options say Copy.
+// A cache that does not exist is empty; one that is damaged is empty too, and
+// [Checkout.Warning] says why. An error means that the store cannot be used, or
+// that ctx ended while waiting.
+func (s *Store) Checkout(ctx context.Context, ref caches.Ref, run *layers.Run, options CheckoutOptions) (*Checkout, error) {
+	c := &Checkout{in: s.instance(ref), copied: options.Copy, run: run}
+	if err := c.prepare(ctx, options); err != nil {
+		c.Close()
+		return nil, fmt.Errorf("check out %s: %w", ref, err)
+	}
+	return c, nil
+}
+
+func (c *Checkout) prepare(ctx context.Context, options CheckoutOptions) (err error) {
+	if options.Alone {
+		if c.alone, err = c.in.lockNamed(ctx, useFile); err != nil {
+			return err
+		}
+	}
+	if c.base, c.lease, err = c.in.leaseHead(ctx); err != nil {
+		return err
+	}
+	if c.warning = c.base.problem; c.warning != nil {
+		c.in.store.log.Warn("cache counts as empty", "cache", c.in.ref.String(), "problem", c.warning)
+	}
+	if c.private, err = c.run.Private(c.in.ref.Name.String()); err != nil {
+		return err
+	}
+	if c.copied {
+		return layers.CopyStack(c.base.stack, c.private.Upper)
+	}
+	return c.mountable()
+}
+
+// mountable lists the lower directories. An empty cache has the store's empty
+// directory below its private layer: bound raw, the private layer would let a
+// process forge the marks of overlayfs.
+func (c *Checkout) mountable() error {
+	c.lower = c.base.stack.Lowers()
+	if len(c.lower) > 0 {
+		return nil
+	}
+	empty, err := c.in.store.empty()
+	c.lower = []string{empty}
+	return err
+}
+
+// leaseHead reads the head and takes a shared lease on it; when the generation
+// was dropped in between, it reads the head again.
+func (i instance) leaseHead(ctx context.Context) (state, *layers.Lock, error) {
+	for {
+		head := i.load()
+		if head.manifest.ID == "" {
+			return head, nil, nil
+		}
+		lease, err := layers.Lease(ctx, i.manifest(head.manifest.ID))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return state{}, nil, err
+		}
+		now := time.Now()
+		os.Chtimes(i.manifest(head.manifest.ID), now, now) // last used, for List
+		return head, lease, nil
+	}
+}
+
+// Lowers lists the directories that lie under the private layer, topmost
+// first, which is the order that overlayfs takes them in. It is nil for a copy.
+func (c *Checkout) Lowers() []string { return c.lower }
+
+// Upper is the directory that takes what the process writes. For a copy it is
+// a plain directory with everything in it.
+func (c *Checkout) Upper() string { return c.private.Upper }
+
+// Work is the directory that overlayfs wants for itself, on the file system of
+// Upper.
+func (c *Checkout) Work() string { return c.private.Work }
+
+// Copied reports whether Upper is a full private copy.
+func (c *Checkout) Copied() bool { return c.copied }
+
+// Generation is the id of the generation that was checked out, "" when the
+// cache was empty.
+func (c *Checkout) Generation() string { return c.base.manifest.ID }
+
+// Warning says why a cache that exists counts as empty, or is nil.
+func (c *Checkout) Warning() error { return c.warning }
+
+// Discard ends the checkout and publishes nothing. What the process wrote goes
+// when the run is closed.
+func (c *Checkout) Discard() (Outcome, error) {
+	if !c.end() {
+		return Outcome{}, fmt.Errorf("discard %s: %w", c.in.ref, ErrEnded)
+	}
+	defer c.release()
+	return c.outcome(Discarded), nil
+}
+
+// Close ends the checkout, by a discard unless it has ended. It may be called
+// more than once.
+func (c *Checkout) Close() {
+	if c.end() {
+		c.release()
+	}
+}
+
+func (c *Checkout) end() bool { return c.ended.CompareAndSwap(false, true) }
+
+func (c *Checkout) release() {
+	c.lease.Close()
+	c.alone.Close()
+}
+
+// outcome is a result for which the head was not touched.
+func (c *Checkout) outcome(result Result) Outcome {
+	id := c.base.manifest.ID
+	return Outcome{Result: result, Before: id, After: id}
+}

@@ -1,0 +1,182 @@
+package named
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"larder/caches"
+	"larder/caches/layers"
+)
+
+// formatVersion is the version of manifests and of ref.json.
+const formatVersion = 1
+
+// manifest describes one generation. Its file is written once.
+type manifest struct {
+	Format  int           `json:"format"`
+	ID      string        `json:"id"`
+	Parent  string        `json:"parent,omitempty"`
+	SameAs  string        `json:"same_as,omitempty"` // the generation that has the same content in other layers
+	Layers  []layerRecord `json:"layers"`
+	BootID  string        `json:"boot_id"`
+	Created time.Time     `json:"created"`
+	How     string        `json:"how"`
+}
+
+type layerRecord struct {
+	ID      string `json:"id"`
+	Entries int64  `json:"entries"`
+	Bytes   int64  `json:"bytes"`
+}
+
+// refRecord is the content of ref.json.
+type refRecord struct {
+	Format    int    `json:"format"`
+	Name      string `json:"name"`
+	Mode      string `json:"mode"`
+	ScopeKind uint8  `json:"scope_kind"`
+	Scope     string `json:"scope"`
+	Key       string `json:"key"`
+}
+
+// How a generation came about, beside the [Result] of a publish.
+const (
+	howRolledBack = "rolled-back"
+	howFlattened  = "flattened"
+)
+
+// content identifies what a generation holds: forms of one content in
+// different layers share it. It is "" for an empty cache.
+func (m manifest) content() string {
+	if m.SameAs != "" {
+		return m.SameAs
+	}
+	return m.ID
+}
+
+func (m manifest) stack(folder string) layers.Stack {
+	stack := make(layers.Stack, len(m.Layers))
+	for i, layer := range m.Layers {
+		stack[i] = layers.Layer{ID: layer.ID, Path: filepath.Join(folder, layer.ID), Entries: layer.Entries, Bytes: layer.Bytes}
+	}
+	return stack
+}
+
+// read reads and checks the manifest of a generation.
+func (i instance) read(id string) (manifest, error) {
+	data, err := os.ReadFile(i.manifest(id))
+	if err != nil {
+		return manifest{}, fmt.Errorf("read generation %s: %w", id, err)
+	}
+	m, err := parseManifest(data)
+	if err == nil && m.ID != id {
+		err = fmt.Errorf("it calls itself %q: %w", m.ID, layers.ErrDamaged)
+	}
+	if err != nil {
+		return manifest{}, fmt.Errorf("read generation %s: %w", id, err)
+	}
+	return m, nil
+}
+
+// parseManifest reads the bytes of a manifest; every id in the result is safe
+// as a path component.
+func parseManifest(data []byte) (manifest, error) {
+	var m manifest
+	if err := json.Unmarshal(data, &m); err != nil {
+		return manifest{}, fmt.Errorf("%w: %w", layers.ErrDamaged, err)
+	}
+	if m.Format != formatVersion {
+		return manifest{}, fmt.Errorf("format %d is not known: %w", m.Format, layers.ErrDamaged)
+	}
+	ids := []string{m.ID}
+	for _, optional := range []string{m.Parent, m.SameAs} {
+		if optional != "" {
+			ids = append(ids, optional)
+		}
+	}
+	for _, layer := range m.Layers {
+		ids = append(ids, layer.ID)
+	}
+	for _, id := range ids {
+		if !validID(id) {
+			return manifest{}, fmt.Errorf("%q is no id: %w", id, layers.ErrDamaged)
+		}
+	}
+	return m, nil
+}
+
+// swap writes the manifest of a new generation over the stack and makes it the
+// head. The caller holds the lock of the instance. When it fails, the old head
+// stands and the manifest is gone.
+func (i instance) swap(m manifest, stack layers.Stack) (manifest, error) {
+	m.Format, m.ID, m.BootID, m.Created = formatVersion, newID(), bootID(), time.Now().UTC()
+	for _, layer := range stack {
+		m.Layers = append(m.Layers, layerRecord{layer.ID, layer.Entries, layer.Bytes})
+	}
+	if err := i.describe(); err != nil {
+		return manifest{}, err
+	}
+	if err := i.writeJSON(i.manifest(m.ID), m); err != nil {
+		return manifest{}, err
+	}
+	if err := i.store.layout.WriteFile(i.path(headFile), []byte(m.ID+"\n"), 0o644); err != nil {
+		os.Remove(i.manifest(m.ID))
+		return manifest{}, err
+	}
+	return m, nil
+}
+
+// describe writes ref.json when it is missing.
+func (i instance) describe() error {
+	if _, err := os.Lstat(i.path(refFile)); err == nil {
+		return nil
+	}
+	return i.writeJSON(i.path(refFile), refRecord{formatVersion, i.ref.Name.String(), i.ref.Mode.String(),
+		uint8(i.ref.Scope.Kind()), i.ref.Scope.Detail(), i.ref.Key})
+}
+
+func (i instance) writeJSON(path string, value any) error {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", filepath.Base(path), err)
+	}
+	return i.store.layout.WriteFile(path, append(data, '\n'), 0o644)
+}
+
+// parseRef reads the bytes of a ref.json.
+func parseRef(data []byte) (caches.Ref, error) {
+	var record refRecord
+	if err := json.Unmarshal(data, &record); err != nil {
+		return caches.Ref{}, fmt.Errorf("%w: %w", layers.ErrDamaged, err)
+	}
+	name, err := caches.ParseName(record.Name)
+	if err != nil {
+		return caches.Ref{}, fmt.Errorf("%w: %w", layers.ErrDamaged, err)
+	}
+	mode, err := caches.ParseMode(record.Mode)
+	if err != nil {
+		return caches.Ref{}, fmt.Errorf("%w: %w", layers.ErrDamaged, err)
+	}
+	ref := caches.Ref{Name: name, Mode: mode, Key: record.Key}
+	switch caches.ScopeKind(record.ScopeKind) {
+	case caches.ScopeRepo:
+		ref.Scope = caches.RepoScope(record.Scope)
+	case caches.ScopeGlobal:
+		ref.Scope = caches.GlobalScope()
+	case caches.ScopeCustom:
+		ref.Scope = caches.CustomScope(record.Scope)
+	default:
+		return caches.Ref{}, fmt.Errorf("scope kind %d is not known: %w", record.ScopeKind, layers.ErrDamaged)
+	}
+	return ref, nil
+}
+
+// bootID names this boot of the machine, or "" where the kernel does not say.
+func bootID() string {
+	text, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return strings.TrimSpace(string(text))
+}

@@ -1,0 +1,170 @@
+package named
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"larder/caches"
+	"larder/caches/layers"
+)
+
+// Store gives access to the named caches of one store. It holds no state:
+// goroutines and processes may share the store freely.
+type Store struct {
+	layout caches.Layout
+	log    *slog.Logger
+}
+
+// Open returns the named caches of the store at layout. It does no work.
+func Open(layout caches.Layout, log *slog.Logger) *Store { return &Store{layout, log} }
+
+// Files of one cache instance.
+const (
+	refFile           = "ref.json"
+	headFile          = "head"
+	lockFile          = "lock"
+	useFile           = "use"
+	generationsFolder = "generations"
+	emptyFolder       = "empty"
+)
+
+// instance is one cache on disk.
+type instance struct {
+	store *Store
+	id    string
+	ref   caches.Ref
+}
+
+func (s *Store) instance(ref caches.Ref) instance { return instance{s, ref.ID(), ref} }
+
+func (i instance) folder() string { return filepath.Join(i.store.layout.Named(), i.id) }
+
+func (i instance) path(name string) string { return filepath.Join(i.folder(), name) }
+
+func (i instance) layers() string { return filepath.Join(i.store.layout.Layers(), i.id) }
+
+func (i instance) manifest(id string) string {
+	return filepath.Join(i.folder(), generationsFolder, id+".json")
+}
+
+// state is the head of a cache as it was read. The zero value is an empty cache.
+type state struct {
+	manifest manifest
+	stack    layers.Stack
+	// problem says why the cache counts as empty although something is there.
+	problem error
+}
+
+// load reads the head. A cache that cannot be read is empty, with a problem.
+// What a head names may be dropped while it is being read, but only after the
+// head has moved on, so a problem counts only when the head stands still.
+func (i instance) load() state {
+	for {
+		id, head := i.loadHead()
+		if head.problem == nil {
+			return head
+		}
+		if again, _ := i.readHead(); again == id {
+			return head
+		}
+	}
+}
+
+func (i instance) loadHead() (string, state) {
+	id, err := i.readHead()
+	if err != nil || id == "" {
+		return id, state{problem: err}
+	}
+	found, err := i.read(id)
+	if err != nil {
+		return id, state{problem: err}
+	}
+	return id, i.check(found)
+}
+
+// readHead returns the id of the head generation, "" when there is none.
+func (i instance) readHead() (string, error) {
+	text, err := os.ReadFile(i.path(headFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the head: %w", err)
+	}
+	id := strings.TrimSuffix(string(text), "\n")
+	if !validID(id) {
+		return "", fmt.Errorf("the head names no generation: %w", layers.ErrDamaged)
+	}
+	return id, nil
+}
+
+// check makes the stack of a manifest, all of whose layers must be present.
+func (i instance) check(m manifest) state {
+	stack := m.stack(i.layers())
+	for _, layer := range stack {
+		if !layer.Present() {
+			return state{problem: fmt.Errorf("generation %s: layer %s is missing: %w", m.ID, layer.ID, layers.ErrDamaged)}
+		}
+	}
+	return state{manifest: m, stack: stack}
+}
+
+// lock takes the lock under which the head may be swapped, and makes the
+// folder of the instance first.
+func (i instance) lock(ctx context.Context) (*layers.Lock, error) {
+	return i.lockNamed(ctx, lockFile)
+}
+
+// lockNamed tries again when the folder was removed between making it and
+// locking in it.
+func (i instance) lockNamed(ctx context.Context, name string) (*layers.Lock, error) {
+	for {
+		if err := os.MkdirAll(i.path(generationsFolder), 0o755); err != nil {
+			return nil, fmt.Errorf("%s: %w", i.ref, err)
+		}
+		lock, err := layers.Acquire(ctx, i.path(name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", i.ref, err)
+		}
+		return lock, nil
+	}
+}
+
+// empty returns the store's empty directory: overlayfs wants a lower directory
+// even for a cache that holds nothing.
+func (s *Store) empty() (string, error) {
+	path := filepath.Join(s.layout.Layers(), emptyFolder)
+	if err := os.Mkdir(path, 0o755); err == nil || errors.Is(err, fs.ErrExist) {
+		return path, nil
+	}
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return "", fmt.Errorf("make the empty layer: %w", err)
+	}
+	return path, nil
+}
+
+// newID makes the name of a generation or a layer: 16 hexadecimal digits.
+func newID() string {
+	var bytes [8]byte
+	rand.Read(bytes[:]) // never fails, says its contract
+	return hex.EncodeToString(bytes[:])
+}
+
+func validID(text string) bool {
+	if len(text) != 16 {
+		return false
+	}
+	_, err := hex.DecodeString(text)
+	return err == nil
+}
