@@ -2,16 +2,255 @@
 
 package sandbox
 
-import "context"
+import (
+	"context"
+	"errors"
+	"os"
+	"syscall"
+	"time"
+)
 
-// Run runs the command of cfg in a sandbox.
-func Run(context.Context, Config) (Status, error) { return Status{}, ErrUnsupported }
+// ErrLost says that process 1 of a sandbox ended before its work was done,
+// which only somebody else's SIGKILL or a lack of memory can cause.
+var ErrLost = errors.New("sandbox: its process 1 was killed from outside, or memory ran out; run the command again")
 
-// SystemView shows the system directories of the host.
-func SystemView() View { return View{} }
+// defaultGrace is used for a zero Config.Grace.
+const defaultGrace = 2 * time.Second
 
-// Probe looks at what this machine offers.
-func Probe() Capabilities { return Capabilities{Namespaces: ErrUnsupported} }
+// Run makes a sandbox, runs the set-up, the command and the tear-down of cfg
+// in it, and returns when none of their processes is left.
+//
+// A failing set-up leaves the command out. A tear-down runs whenever a set-up
+// or the command was started, and changes nothing in the status of these. When
+// ctx is cancelled, what is running gets SIGTERM and, after the grace, SIGKILL;
+// the tear-down still gets that long. So Run returns in bounded time.
+//
+// The error is a *SetupError when the sandbox could not be made, ErrConfig when
+// cfg makes no sense, or ErrLost. A command that fails, or that cannot be
+// executed, is not an error of Run: see [Status].
+func Run(ctx context.Context, cfg Config) (Status, error) {
+	began := monotonic()
+	status := Status{ExitCode: -1}
+	if ctx.Err() != nil {
+		status.Killed = true
+		return status, nil
+	}
+	if err := cfg.validate(); err != nil {
+		return status, err
+	}
+	known, err := survey(&cfg)
+	if err != nil {
+		return status, err
+	}
+	p, err := plan(&cfg, known)
+	if err != nil {
+		return status, err
+	}
+	b, err := launch(&cfg, p)
+	if err != nil {
+		return status, err
+	}
+	s := &supervisor{cfg: &cfg, plan: p, box: b, status: status, began: began, clock: time.NewTimer(time.Hour)}
+	s.clock.Stop()
+	err = errors.Join(s.supervise(ctx), b.close())
+	if cfg.Terminal {
+		takeTerminal(cfg.Stdin)
+	}
+	return s.status, err
+}
 
-// OverlayWorks tries an overlay in dir.
-func OverlayWorks(string) error { return ErrUnsupported }
+// alarm is what the clock of a supervisor is set for.
+type alarm uint8
+
+const (
+	alarmNone    alarm = iota
+	alarmTimeout       // the command has used up its time
+	alarmKill          // the grace after SIGTERM is over
+	alarmDestroy       // even SIGKILL did not end it
+)
+
+// supervisor turns what happens into requests to process 1 and into a status.
+type supervisor struct {
+	cfg     *Config
+	plan    *program
+	box     *box
+	status  Status
+	failure error
+	began   int64 // monotonic nanoseconds, as all times from records
+	started int64
+	clock   *time.Timer
+	alarm   alarm
+	ending  bool // SIGTERM was sent
+	over    bool // the command has ended, or never will start
+}
+
+// supervise returns when process 1 has finished or is gone.
+func (s *supervisor) supervise(ctx context.Context) error {
+	records := make(chan record, stageCount)
+	go func() {
+		defer close(records)
+		for {
+			r, ok := s.box.read()
+			if !ok {
+				return
+			}
+			records <- r
+			if r.kind == recordFinished || r.kind == recordFailed {
+				return
+			}
+		}
+	}()
+	cancelled, signals := ctx.Done(), s.cfg.Signals
+	finished := false
+	for {
+		select {
+		case r, ok := <-records:
+			if !ok {
+				return s.verdict(finished)
+			}
+			finished = finished || r.kind == recordFinished
+			s.note(r)
+		case signal, ok := <-signals:
+			if !ok {
+				signals = nil
+			}
+			s.pass(signal)
+		case <-cancelled:
+			cancelled = nil
+			s.cancel()
+		case <-s.clock.C:
+			s.ring()
+		}
+	}
+}
+
+func (s *supervisor) verdict(finished bool) error {
+	s.clock.Stop()
+	if s.failure == nil && !finished && !s.ending {
+		return ErrLost
+	}
+	return s.failure
+}
+
+// pass hands a signal on to what is running.
+func (s *supervisor) pass(signal os.Signal) {
+	if number, ok := signal.(syscall.Signal); ok {
+		s.box.ask(request{requestSignal, uint32(number)})
+	}
+}
+
+// cancel ends the run because the caller wants it to.
+func (s *supervisor) cancel() {
+	s.status.Killed = !s.over
+	s.box.ask(request{kind: requestSkip})
+	s.end()
+}
+
+// end asks what is running to end, and sets the time until it has to.
+func (s *supervisor) end() {
+	s.ending = true
+	s.pass(syscall.SIGTERM)
+	s.pass(syscall.SIGCONT) // what is stopped would not hear of it
+	s.set(alarmKill, s.grace())
+}
+
+func (s *supervisor) grace() time.Duration {
+	if s.cfg.Grace > 0 {
+		return s.cfg.Grace
+	}
+	return defaultGrace
+}
+
+func (s *supervisor) set(a alarm, after time.Duration) {
+	s.alarm = a
+	s.clock.Reset(after)
+}
+
+// ring acts on the alarm that has gone off.
+func (s *supervisor) ring() {
+	switch s.alarm {
+	case alarmTimeout:
+		s.status.TimedOut = true
+		s.end()
+	case alarmKill:
+		s.box.ask(request{kind: requestKill})
+		s.set(alarmDestroy, s.grace())
+	case alarmDestroy:
+		s.box.destroy()
+	}
+}
+
+// note takes in what process 1 reports.
+func (s *supervisor) note(r record) {
+	switch r.kind {
+	case recordFailed:
+		failed := s.plan.setup[r.index]
+		s.failure = &SetupError{Stage: failed.stage, Path: failed.path, Errno: syscall.Errno(r.errno)}
+	case recordReady:
+		s.status.Prepare = time.Duration(r.clock - s.began)
+	case recordStarted:
+		s.start(r)
+	case recordNoStart:
+		s.over = s.over || r.stage == stageCommand
+		s.failure = errors.Join(s.failure, &SetupError{Stage: stageChild, Path: s.plan.stages[r.stage].program, Errno: syscall.Errno(r.errno)})
+	case recordNoExec:
+		s.outcome(r, StepStatus{ExitCode: -1, Exec: s.execError(r)})
+	case recordExited:
+		s.exit(r)
+	case recordStopped:
+		s.suspend(r)
+	}
+}
+
+func (s *supervisor) start(r record) {
+	s.started = r.clock
+	switch {
+	case s.ending:
+		s.set(alarmKill, s.grace())
+	case r.stage == stageCommand && s.cfg.Timeout > 0:
+		s.set(alarmTimeout, s.cfg.Timeout)
+	}
+}
+
+// exit takes in the end of a stage.
+func (s *supervisor) exit(r record) {
+	if s.alarm == alarmTimeout {
+		s.clock.Stop()
+		s.alarm = alarmNone
+	}
+	step := StepStatus{ExitCode: -1, Duration: time.Duration(r.clock - s.started)}
+	if wait := syscall.WaitStatus(r.status); wait.Signaled() {
+		step.Signal = wait.Signal()
+	} else {
+		step.ExitCode = wait.ExitStatus()
+	}
+	s.outcome(r, step)
+	if r.stage == stageCommand {
+		s.status.MaxRSS = r.maxRSS << 10
+		s.status.User = time.Duration(r.user) * time.Microsecond
+		s.status.System = time.Duration(r.system) * time.Microsecond
+	}
+}
+
+// outcome puts how a stage went into the status.
+func (s *supervisor) outcome(r record, step StepStatus) {
+	switch r.stage {
+	case stageSetup:
+		s.status.Setup = &step
+		s.over = !step.OK()
+	case stageTeardown:
+		s.status.Teardown = &step
+	default:
+		s.over = true
+		s.status.ExitCode, s.status.Signal, s.status.Exec, s.status.Run = step.ExitCode, step.Signal, step.Exec, step.Duration
+	}
+}
+
+func (s *supervisor) execError(r record) *ExecError {
+	stage := &s.plan.stages[r.stage]
+	e := &ExecError{Program: stage.program, MissingInterpreter: r.missing != 0, Errno: syscall.Errno(r.errno)}
+	if !e.NotFound() && int(r.index) < len(stage.attempts) {
+		e.Path = stage.attempts[r.index].file
+	}
+	return e
+}

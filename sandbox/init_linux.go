@@ -1,0 +1,314 @@
+//go:build amd64 || arm64
+
+package sandbox
+
+import (
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Everything in this file runs in process 1, a fork of the calling process
+// with one thread and without a Go runtime. So: raw system calls only, no
+// allocation, no growth of the stack, no locks, no stores of pointers. All
+// memory that is written is in program.memory.
+
+// processOne makes the sandbox, runs the three stages, and ends.
+//
+//go:nosplit
+//go:noinline
+//go:norace
+//go:nocheckptr
+func processOne(p *program) {
+	m := p.memory
+	for signal := uintptr(1); signal <= 64; signal++ {
+		// What the caller ignores or handles is no concern of the processes here.
+		syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, signal, uintptr(unsafe.Pointer(&m.action)), 0, 8, 0, 0)
+	}
+	if !follow(m, p.setup) {
+		send(m, recordFailed, 0)
+		quit(1)
+	}
+	m.poll[0] = pollEntry{fd: int32(m.regs[regSignals]), events: unix.POLLIN}
+	m.poll[1] = pollEntry{fd: fdControl, events: unix.POLLIN}
+	send(m, recordReady, 0)
+	for stage := uint32(0); stage < stageCount; stage++ {
+		if len(p.stages[stage].program) == 0 || stage == stageCommand && m.skip != 0 {
+			continue
+		}
+		if !live(p, stage) && stage == stageSetup {
+			m.skip = 1
+		}
+	}
+	send(m, recordFinished, 0)
+	quit(0)
+}
+
+// follow makes the calls of steps in order. On an error that is not tolerated
+// it leaves index and errno in m and reports false.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func follow(m *memory, steps []step) bool {
+	m.failed = -1
+	for i := range steps {
+		s := &steps[i]
+		result, _, errno := syscall.RawSyscall6(s.nr, value(m, &s.args[0]), value(m, &s.args[1]), value(m, &s.args[2]),
+			value(m, &s.args[3]), value(m, &s.args[4]), value(m, &s.args[5]))
+		if errno != 0 && errno != s.tolerated[0] && errno != s.tolerated[1] {
+			m.failed, m.errno = int32(i), errno
+			return false
+		}
+		if s.save != regNone {
+			m.regs[s.save] = result
+		}
+	}
+	return true
+}
+
+//go:nosplit
+//go:norace
+func value(m *memory, o *operand) uintptr {
+	if o.reg != regNone {
+		return m.regs[o.reg]
+	}
+	return o.value
+}
+
+// live runs one stage from its start to the end of its last process, and
+// reports whether it succeeded.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func live(p *program, stage uint32) bool {
+	m := p.memory
+	m.running = spawn(p, stage)
+	if int(m.running) < 0 {
+		m.failed, m.errno = 0, syscall.Errno(-int(m.running))
+		send(m, recordNoStart, stage)
+		return false
+	}
+	if m.failed >= 0 {
+		collect(m)
+		if m.failed >= int32(len(p.stages[stage].steps)) {
+			m.failed -= int32(len(p.stages[stage].steps))
+			send(m, recordNoExec, stage)
+		} else {
+			send(m, recordNoStart, stage)
+		}
+		return false
+	}
+	send(m, recordStarted, stage)
+	for !reap(m, stage) {
+		wait(m)
+	}
+	status := m.status
+	collect(m)
+	m.status = status
+	send(m, recordExited, stage)
+	return status == 0
+}
+
+// spawn starts the process of a stage. It returns when that has become
+// another program, or has failed and said so in p.memory, which it shares
+// until then.
+//
+//go:nosplit
+//go:noinline
+//go:norace
+//go:nocheckptr
+func spawn(p *program, stage uint32) uintptr {
+	p.memory.failed = -1
+	pid := vforkClone(unix.CLONE_VM | unix.CLONE_VFORK | uintptr(syscall.SIGCHLD))
+	if pid == 0 {
+		become(p, stage)
+	}
+	return pid
+}
+
+// become turns the new process into the program of the stage.
+//
+//go:nosplit
+//go:noinline
+//go:norace
+//go:nocheckptr
+func become(p *program, stage uint32) {
+	m, plan := p.memory, &p.stages[stage]
+	if !follow(m, plan.steps) {
+		quit(127)
+	}
+	m.errno, m.missing, m.best = syscall.ENOENT, 0, 0
+	for i := range plan.attempts {
+		a := &plan.attempts[i]
+		_, _, errno := syscall.RawSyscall6(syscall.SYS_EXECVE, a.path, a.argv, plan.env, 0, 0, 0)
+		if !remember(m, a, errno, i) {
+			break
+		}
+	}
+	m.failed = m.best + int32(len(plan.steps))
+	quit(127)
+}
+
+// remember keeps the error that tells most about a failed execve, and reports
+// whether the next place should be tried: as along a PATH anywhere else, a
+// file that may not be executed counts only when nothing better follows.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func remember(m *memory, a *attempt, errno syscall.Errno, index int) bool {
+	switch errno {
+	case syscall.ENOENT, syscall.ENOTDIR:
+		_, _, absent := syscall.RawSyscall6(syscall.SYS_FACCESSAT, ^uintptr(99), a.path, 0, 0, 0, 0)
+		if absent == 0 {
+			m.errno, m.missing, m.best = errno, 1, int32(index)
+			return false
+		}
+		return true
+	case syscall.EACCES:
+		if m.errno == syscall.ENOENT {
+			m.errno, m.best = errno, int32(index)
+		}
+		return true
+	}
+	m.errno, m.best = errno, int32(index)
+	return false
+}
+
+// wait sleeps until a child changes or a request comes, and serves requests.
+// Without a creator there is nothing left to live for.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func wait(m *memory) {
+	syscall.RawSyscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&m.poll)), 2, 0, 0, 0, 0)
+	if m.poll[0].revents != 0 {
+		syscall.RawSyscall6(syscall.SYS_READ, m.regs[regSignals], uintptr(unsafe.Pointer(&m.signals)), unsafe.Sizeof(m.signals), 0, 0, 0)
+	}
+	if m.poll[1].revents == 0 {
+		return
+	}
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_READ, fdControl, uintptr(unsafe.Pointer(&m.request)), unsafe.Sizeof(m.request), 0, 0, 0)
+	if errno == syscall.EINTR {
+		return
+	}
+	if errno != 0 || n != unsafe.Sizeof(m.request) {
+		quit(1)
+	}
+	serve(m)
+}
+
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func serve(m *memory) {
+	switch m.request.kind {
+	case requestSignal:
+		kill(-int(m.running), uintptr(m.request.signal))
+	case requestKill:
+		kill(-1, uintptr(syscall.SIGKILL))
+	case requestSkip:
+		m.skip = 1
+	case requestForeground:
+		m.regs[regPID] = m.running
+		syscall.RawSyscall6(syscall.SYS_IOCTL, fdStdin, syscall.TIOCSPGRP, uintptr(unsafe.Pointer(&m.regs[regPID])), 0, 0, 0)
+	}
+}
+
+//go:nosplit
+//go:norace
+func kill(pid int, signal uintptr) {
+	syscall.RawSyscall6(syscall.SYS_KILL, uintptr(pid), signal, 0, 0, 0, 0)
+}
+
+// reap takes in all children that have ended and reports whether the process
+// of the stage is among them; its status and usage are then in m.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func reap(m *memory, stage uint32) bool {
+	for {
+		pid, _, errno := syscall.RawSyscall6(syscall.SYS_WAIT4, ^uintptr(0), uintptr(unsafe.Pointer(&m.status)),
+			unix.WNOHANG|unix.WUNTRACED, uintptr(unsafe.Pointer(&m.usage)), 0, 0)
+		switch {
+		case errno != 0 || pid == 0:
+			return false
+		case pid != m.running:
+		case m.status&0xff == 0x7f:
+			send(m, recordStopped, stage)
+		default:
+			measure(m)
+			return true
+		}
+	}
+}
+
+// measure keeps when and at what price the process of a stage ended.
+//
+//go:nosplit
+//go:norace
+func measure(m *memory) {
+	m.record.maxRSS = m.usage.Maxrss
+	m.record.user = m.usage.Utime.Sec*1e6 + m.usage.Utime.Usec
+	m.record.system = m.usage.Stime.Sec*1e6 + m.usage.Stime.Usec
+	stamp(m)
+}
+
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func stamp(m *memory) {
+	syscall.RawSyscall6(syscall.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&m.clock)), 0, 0, 0, 0)
+	m.record.clock = m.clock.Sec*1e9 + m.clock.Nsec
+}
+
+// collect kills every process but this one and returns when none is left. What
+// a fork was making while the signals went out is caught by the next round.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func collect(m *memory) {
+	for {
+		kill(-1, uintptr(syscall.SIGKILL))
+		_, _, errno := syscall.RawSyscall6(syscall.SYS_WAIT4, ^uintptr(0), 0, 0, 0, 0, 0)
+		for errno == 0 {
+			var pid uintptr
+			pid, _, errno = syscall.RawSyscall6(syscall.SYS_WAIT4, ^uintptr(0), 0, unix.WNOHANG, 0, 0, 0)
+			if pid == 0 {
+				break
+			}
+		}
+		if errno == syscall.ECHILD {
+			return
+		}
+	}
+}
+
+// send reports to the creator. When that is gone, so is the reason to go on.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func send(m *memory, kind, stage uint32) {
+	m.record.kind, m.record.stage = kind, stage
+	m.record.index, m.record.errno, m.record.missing = uint32(m.failed), uint32(m.errno), uint32(m.missing)
+	m.record.status = uint32(m.status)
+	if kind != recordExited {
+		stamp(m)
+	}
+	syscall.RawSyscall6(syscall.SYS_WRITE, fdControl, uintptr(unsafe.Pointer(&m.record)), unsafe.Sizeof(m.record), 0, 0, 0)
+}
+
+//go:nosplit
+//go:norace
+func quit(code uintptr) {
+	for {
+		syscall.RawSyscall6(syscall.SYS_EXIT_GROUP, code, 0, 0, 0, 0, 0)
+	}
+}

@@ -1,0 +1,128 @@
+//go:build amd64 || arm64
+
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// box is a running sandbox as its creator sees it.
+type box struct {
+	pid  int
+	conn *os.File // to process 1; its end is the end of the sandbox
+}
+
+// launch forks process 1 of the sandbox that p describes.
+func launch(cfg *Config, p *program) (*box, error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: connect to process 1: %w", err)
+	}
+	defer unix.Close(pair[1])
+	given, err := gather(cfg, pair[1])
+	defer func() {
+		for _, fd := range given {
+			unix.Close(fd)
+		}
+	}()
+	if err != nil {
+		unix.Close(pair[0])
+		return nil, err
+	}
+	for i, fd := range given {
+		p.memory.regs[int(regGiven)+i] = uintptr(fd)
+	}
+	pid, errno := fork(p, cloneFlags(cfg))
+	if errno != 0 {
+		unix.Close(pair[0])
+		return nil, &SetupError{Stage: stageClone, Errno: errno}
+	}
+	return newBox(pid, pair[0])
+}
+
+func newBox(pid, fd int) (*box, error) {
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("sandbox: connect to process 1: %w", err)
+	}
+	return &box{pid: pid, conn: os.NewFile(uintptr(fd), "sandbox")}, nil
+}
+
+func cloneFlags(cfg *Config) uintptr {
+	flags := unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | int(unix.SIGCHLD)
+	if cfg.Network == NetworkNone {
+		flags |= unix.CLONE_NEWNET
+	}
+	return uintptr(flags)
+}
+
+// gather makes copies of the descriptors for process 1, all above the numbers
+// that they get there, so that none is in the way of another.
+func gather(cfg *Config, control int) ([]int, error) {
+	null := -1
+	defer func() {
+		if null >= 0 {
+			unix.Close(null)
+		}
+	}()
+	var given []int
+	for i := range fdCount {
+		fd := control
+		if i != fdControl {
+			file := [...]*os.File{cfg.Stdin, cfg.Stdout, cfg.Stderr, cfg.Log}[i]
+			if file == nil && null < 0 {
+				var err error
+				if null, err = unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
+					return given, &SetupError{Stage: stageStdio, Path: "/dev/null", Errno: err.(syscall.Errno)}
+				}
+			}
+			fd = null
+			if file != nil {
+				fd = int(file.Fd())
+			}
+		}
+		copied, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, fdCount)
+		if err != nil {
+			return given, fmt.Errorf("sandbox: %s: %w", stageStdio, err)
+		}
+		given = append(given, copied)
+	}
+	return given, nil
+}
+
+// read waits for the next record; false says that process 1 is gone.
+func (b *box) read() (record, bool) {
+	var r record
+	n, err := b.conn.Read(unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r)))
+	return r, err == nil && n == int(unsafe.Sizeof(r))
+}
+
+// ask sends a request. A process 1 that is gone needs none.
+func (b *box) ask(r request) {
+	_, _ = b.conn.Write(unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r)))
+}
+
+// close ends the sandbox, if it has not ended, and returns when no process of
+// it is left.
+func (b *box) close() error {
+	b.conn.Close()
+	for {
+		_, err := syscall.Wait4(b.pid, nil, 0, nil)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+		case err != nil:
+			return fmt.Errorf("sandbox: wait for process 1: %w", err)
+		default:
+			return nil
+		}
+	}
+}
+
+// destroy kills process 1, and with it all others, whatever it is doing.
+func (b *box) destroy() { _ = syscall.Kill(b.pid, syscall.SIGKILL) }

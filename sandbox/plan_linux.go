@@ -1,0 +1,364 @@
+//go:build amd64 || arm64
+
+package sandbox
+
+import (
+	"encoding/binary"
+	"fmt"
+	"path"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// openHow is struct open_how of openat2.
+type openHow struct{ flags, mode, resolve uint64 }
+
+// mountAttr is struct mount_attr of mount_setattr.
+type mountAttr struct{ set, clear, propagation, userns uint64 }
+
+var (
+	atCWD  = operand{value: ^uintptr(99)} // AT_FDCWD
+	nobody = operand{value: ^uintptr(0)}  // -1
+)
+
+// plan makes the table of system calls that makes the sandbox of cfg. It asks
+// the host nothing: what it needs to know is in f.
+func plan(cfg *Config, f facts) (*program, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	filter, err := systemCallFilter()
+	if err != nil {
+		return nil, err
+	}
+	root := layOut(cfg, f)
+	t := &table{steps: make([]step, 0, 512)}
+	t.mapUser(f)
+	t.takeDescriptors()
+	t.makeRoot(&root)
+	t.mountAll(root.mounts)
+	t.enterRoot()
+	t.nameHost(cfg)
+	t.enterDirectory(cfg)
+	t.confine(filter)
+	p := &program{memory: new(memory), setup: t.steps}
+	t.planStages(cfg, f, p)
+	p.keep = t.keep
+	return p, nil
+}
+
+// mapUser makes the caller's user the one user of the sandbox. Supplementary
+// groups have to be given up first.
+func (t *table) mapUser(f facts) {
+	for _, file := range [][2]string{
+		{"setgroups", "deny"},
+		{"uid_map", fmt.Sprintf("%d %d 1", UserID, f.uid)},
+		{"gid_map", fmt.Sprintf("%d %d 1", GroupID, f.gid)},
+	} {
+		t.at(stageIDs, "/proc/self/"+file[0])
+		t.call(unix.SYS_OPENAT, atCWD, t.text("/proc/self/"+file[0]), num(unix.O_WRONLY|unix.O_CLOEXEC)).into(regFile)
+		t.writeAndClose([]byte(file[1]))
+	}
+}
+
+func (t *table) writeAndClose(content []byte) {
+	if len(content) > 0 {
+		t.call(unix.SYS_WRITE, regFile.operand(), t.bytes(content), num(len(content)))
+	}
+	t.close(regFile)
+}
+
+func (t *table) close(r register) { t.call(unix.SYS_CLOSE, r.operand()) }
+
+// takeDescriptors closes all that the fork inherited but the first few, which
+// the creator has put in place, and opens what tells of ended children.
+func (t *table) takeDescriptors() {
+	t.at(stageStdio, "")
+	for fd := range fdCount {
+		t.call(unix.SYS_DUP3, (regGiven + register(fd)).operand(), num(fd), num(0))
+	}
+	t.call(unix.SYS_CLOSE_RANGE, num(fdCount), num(uint32(^uint32(0))), num(0))
+	mask := uint64(1) << (syscall.SIGCHLD - 1)
+	location, size := object(t, &mask)
+	t.call(unix.SYS_SIGNALFD4, nobody, location, size, num(unix.SFD_CLOEXEC|unix.SFD_NONBLOCK)).into(regSignals)
+	t.call(unix.SYS_PRCTL, num(unix.PR_SET_NAME), t.text("larder-init"))
+}
+
+// makeRoot mounts an empty memory file system over the old root, where nobody
+// sees it yet, and fills it.
+func (t *table) makeRoot(root *tree) {
+	t.at(stageRoot, "")
+	t.call(unix.SYS_UMASK, num(0))
+	t.fileSystem("tmpfs", [][2]string{{"mode", "0755"}, {"size", "16m"}}, 0)
+	t.call(unix.SYS_FCNTL, regMount.operand(), num(unix.F_DUPFD_CLOEXEC), num(0)).into(regRoot)
+	t.call(unix.SYS_MOVE_MOUNT, regMount.operand(), t.text(""), atCWD, t.text("/"), num(unix.MOVE_MOUNT_F_EMPTY_PATH))
+	t.close(regMount)
+	made := map[string]bool{"/": true}
+	for _, directory := range root.directories {
+		t.directory(made, directory)
+	}
+	for _, link := range root.symlinks {
+		t.directory(made, path.Dir(link.Path))
+		t.at(stageFile, link.Path)
+		t.call(unix.SYS_SYMLINKAT, t.text(link.To), regRoot.operand(), t.text(relative(link.Path)))
+	}
+	for _, file := range root.files {
+		t.directory(made, path.Dir(file.Path))
+		t.at(stageFile, file.Path)
+		t.call(unix.SYS_OPENAT, regRoot.operand(), t.text(relative(file.Path)),
+			num(unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC), num(0o644)).into(regFile)
+		t.writeAndClose(file.Content)
+	}
+	for i := range root.mounts {
+		if m := &root.mounts[i]; covering(root.mounts[:i], m.target) == nil {
+			t.room(made, m)
+		}
+	}
+}
+
+// directory makes a directory of the root, and those above it.
+func (t *table) directory(made map[string]bool, name string) {
+	if made[name] {
+		return
+	}
+	made[name] = true
+	t.directory(made, path.Dir(name))
+	t.at(stageFile, name)
+	t.call(unix.SYS_MKDIRAT, regRoot.operand(), t.text(relative(name)), num(0o755)).tolerate(syscall.EEXIST)
+}
+
+// room makes the mount point of a mount that is right on the root.
+func (t *table) room(made map[string]bool, m *mount) {
+	if !m.file {
+		t.directory(made, m.target)
+		return
+	}
+	t.directory(made, path.Dir(m.target))
+	t.at(stageTarget, m.target)
+	t.call(unix.SYS_MKNODAT, regRoot.operand(), t.text(relative(m.target)), num(unix.S_IFREG|0o644), num(0)).tolerate(syscall.EEXIST)
+}
+
+// relative is name as seen from the root.
+func relative(name string) string { return strings.TrimPrefix(name, "/") }
+
+// mountAll makes each mount and puts it into its place.
+func (t *table) mountAll(mounts []mount) {
+	for i := range mounts {
+		m := &mounts[i]
+		t.make(m)
+		if above := covering(mounts[:i], m.target); above != nil {
+			t.attachInside(above, m)
+			continue
+		}
+		t.at(stageTarget, m.target)
+		t.call(unix.SYS_MOVE_MOUNT, regMount.operand(), t.text(""), regRoot.operand(), t.text(relative(m.target)), num(unix.MOVE_MOUNT_F_EMPTY_PATH))
+		t.close(regMount)
+	}
+}
+
+// attachInside puts a mount on a place inside of another one. What that holds
+// is not ours: a symbolic link in it could lead anywhere, so the way is walked
+// one name at a time and a link on it is an error.
+func (t *table) attachInside(above, m *mount) {
+	t.at(stageTarget, m.target)
+	here, next := regWalk, regNext
+	t.open(regRoot, relative(above.target), unix.O_DIRECTORY).into(here)
+	names := strings.Split(strings.TrimPrefix(m.target, above.target+"/"), "/")
+	for i, name := range names {
+		flags := unix.O_DIRECTORY
+		if last := i == len(names)-1; last && m.file {
+			flags = 0
+			t.call(unix.SYS_MKNODAT, here.operand(), t.text(name), num(unix.S_IFREG|0o644), num(0)).tolerate(syscall.EEXIST)
+		} else {
+			t.call(unix.SYS_MKDIRAT, here.operand(), t.text(name), num(0o755)).tolerate(syscall.EEXIST)
+		}
+		t.open(here, name, flags).into(next)
+		t.close(here)
+		here, next = next, here
+	}
+	t.call(unix.SYS_MOVE_MOUNT, regMount.operand(), t.text(""), here.operand(), t.text(""), num(unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH))
+	t.close(regMount)
+	t.close(here)
+}
+
+// open opens a place of the root, through no symbolic link.
+func (t *table) open(directory register, name string, flags int) *step {
+	how, size := object(t, &openHow{
+		flags:   uint64(unix.O_PATH | unix.O_CLOEXEC | unix.O_NOFOLLOW | flags),
+		resolve: unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_BENEATH,
+	})
+	return t.call(unix.SYS_OPENAT2, directory.operand(), t.text(name), how, size)
+}
+
+// make leaves a mount without a place in regMount.
+func (t *table) make(m *mount) {
+	switch m.kind {
+	case mountBind:
+		t.at(stageBind, m.source)
+		t.openTree(m.source, unix.AT_RECURSIVE)
+		t.restrict(m.writable)
+	case mountDevice:
+		t.at(stageDev, m.source)
+		t.openTree(m.source, 0)
+	case mountTmpfs:
+		t.at(stageTmpfs, m.target)
+		t.fileSystem("tmpfs", m.options, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV)
+	case mountProc:
+		// Read-only as a whole: what root may write there is root's by its user
+		// id, which the user of the sandbox has when root runs it.
+		t.at(stageProc, "")
+		t.fileSystem("proc", nil, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
+	case mountPts:
+		t.at(stageDev, m.target)
+		t.fileSystem("devpts", [][2]string{{"mode", "0620"}, {"ptmxmode", "0666"}}, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NOEXEC)
+	case mountOverlay:
+		t.at(stageOverlay, m.target)
+		t.makeOverlay(&m.overlay)
+	}
+}
+
+func (t *table) openTree(source string, flags int) {
+	t.call(unix.SYS_OPEN_TREE, atCWD, t.text(source), num(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|flags)).into(regMount)
+}
+
+// restrict takes rights from the mount in regMount and all below it, and cuts
+// them off from what is mounted on the host later.
+func (t *table) restrict(writable bool) {
+	attr := &mountAttr{set: unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV, propagation: unix.MS_PRIVATE}
+	if !writable {
+		attr.set |= unix.MOUNT_ATTR_RDONLY
+	}
+	location, size := object(t, attr)
+	t.call(unix.SYS_MOUNT_SETATTR, regMount.operand(), t.text(""), num(unix.AT_EMPTY_PATH|unix.AT_RECURSIVE), location, size)
+}
+
+// fileSystem makes a new file system in regMount.
+func (t *table) fileSystem(kind string, options [][2]string, attributes int) {
+	t.call(unix.SYS_FSOPEN, t.text(kind), num(unix.FSOPEN_CLOEXEC)).into(regContext)
+	for _, option := range options {
+		t.option(option[0], option[1])
+	}
+	t.create(attributes)
+}
+
+func (t *table) option(key, value string) {
+	t.call(unix.SYS_FSCONFIG, regContext.operand(), num(unix.FSCONFIG_SET_STRING), t.text(key), t.text(value), num(0))
+}
+
+func (t *table) create(attributes int) {
+	t.call(unix.SYS_FSCONFIG, regContext.operand(), num(unix.FSCONFIG_CMD_CREATE), num(0), num(0), num(0))
+	t.call(unix.SYS_FSMOUNT, regContext.operand(), num(unix.FSMOUNT_CLOEXEC), num(attributes)).into(regMount)
+	t.close(regContext)
+}
+
+// makeOverlay gives the layers one by one: a list in one option is cut off
+// without a word when it is long.
+func (t *table) makeOverlay(o *Overlay) {
+	t.call(unix.SYS_FSOPEN, t.text("overlay"), num(unix.FSOPEN_CLOEXEC)).into(regContext)
+	for _, lower := range o.Lowers {
+		t.layer("lowerdir+", lower)
+	}
+	if o.Upper != "" {
+		t.layer("upperdir", o.Upper)
+		t.layer("workdir", o.Work)
+		t.flag("volatile")
+	}
+	t.flag("userxattr")
+	t.at(stageOverlay, t.path)
+	t.create(unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV)
+}
+
+func (t *table) flag(name string) {
+	t.call(unix.SYS_FSCONFIG, regContext.operand(), num(unix.FSCONFIG_SET_FLAG), t.text(name), num(0), num(0))
+}
+
+// longestOption is what fsconfig takes as a string, without its end.
+const longestOption = 255
+
+// layer names one directory of an overlay: by its path, or, when that is too
+// long for the kernel, by a link to it that /proc has for an open file.
+func (t *table) layer(option, directory string) {
+	name := directory
+	if option != "lowerdir+" {
+		name = strings.ReplaceAll(name, `\`, `\\`) // these two options are unescaped once
+	}
+	if len(name) <= longestOption {
+		t.option(option, name)
+		return
+	}
+	t.call(unix.SYS_OPENAT, atCWD, t.text(directory), num(unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC)).into(regFile)
+	t.call(unix.SYS_DUP3, regFile.operand(), num(longLayer), num(unix.O_CLOEXEC))
+	t.option(option, fmt.Sprintf("/proc/self/fd/%d", longLayer))
+	t.call(unix.SYS_CLOSE, num(longLayer))
+	t.close(regFile)
+}
+
+// longLayer is a descriptor number that nothing else uses.
+const longLayer = 99
+
+// enterRoot makes the new root the only one. Both have the same name for the
+// moment of the exchange, so that no place for the old one is needed.
+func (t *table) enterRoot() {
+	t.at(stagePivot, "")
+	t.call(unix.SYS_FCHDIR, regRoot.operand())
+	t.call(unix.SYS_PIVOT_ROOT, t.text("."), t.text("."))
+	t.call(unix.SYS_UMOUNT2, t.text("."), num(unix.MNT_DETACH))
+	attr, size := object(t, &mountAttr{set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV})
+	t.call(unix.SYS_MOUNT_SETATTR, regRoot.operand(), t.text(""), num(unix.AT_EMPTY_PATH), attr, size)
+	t.close(regRoot)
+}
+
+// nameHost gives the host its name and, where it is alone, its loopback.
+func (t *table) nameHost(cfg *Config) {
+	t.at("set the host name", cfg.hostname())
+	t.call(unix.SYS_SETHOSTNAME, t.text(cfg.hostname()), num(len(cfg.hostname())))
+	if cfg.Network == NetworkHost {
+		return
+	}
+	t.at(stageNetwork, "")
+	request := make([]byte, 40) // struct ifreq: a name of 16 bytes, then the flags
+	copy(request, "lo")
+	binary.NativeEndian.PutUint16(request[16:], unix.IFF_UP|unix.IFF_RUNNING)
+	t.call(unix.SYS_SOCKET, num(unix.AF_INET), num(unix.SOCK_DGRAM|unix.SOCK_CLOEXEC), num(0)).into(regFile)
+	t.call(unix.SYS_IOCTL, regFile.operand(), num(unix.SIOCSIFFLAGS), t.bytes(request))
+	t.close(regFile)
+}
+
+func (t *table) enterDirectory(cfg *Config) {
+	dir := cfg.Dir
+	if dir == "" {
+		dir = WorkDir
+	}
+	t.at(stageDir, dir)
+	t.call(unix.SYS_CHDIR, t.text(dir))
+	t.call(unix.SYS_UMASK, num(0o022))
+}
+
+// lastCapability is the highest number that is tried; the kernel says EINVAL
+// to those that it does not know.
+const lastCapability = 63
+
+// confine gives up every privilege, for process 1 and so for all that it
+// starts. Nobody may look into process 1, whose memory came from the caller.
+func (t *table) confine(filter []byte) {
+	t.at(stageCaps, "")
+	t.call(unix.SYS_PRCTL, num(unix.PR_SET_DUMPABLE), num(0))
+	t.call(unix.SYS_PRCTL, num(unix.PR_SET_NO_NEW_PRIVS), num(1), num(0), num(0), num(0))
+	for capability := range lastCapability + 1 {
+		t.call(unix.SYS_PRCTL, num(unix.PR_CAPBSET_DROP), num(capability), num(0), num(0), num(0)).tolerate(syscall.EINVAL)
+	}
+	header, _ := object(t, &unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3})
+	data, _ := object(t, &[2]unix.CapUserData{})
+	t.call(unix.SYS_CAPSET, header, data)
+	t.at(stageSeccomp, "")
+	instructions := t.bytes(filter)
+	fprog := &struct {
+		length uint16
+		_      [6]byte
+		filter uintptr
+	}{length: uint16(len(filter) / 8), filter: instructions.value}
+	location, _ := object(t, fprog)
+	t.call(unix.SYS_SECCOMP, num(unix.SECCOMP_SET_MODE_FILTER), num(0), location)
+}

@@ -1,0 +1,112 @@
+//go:build amd64 || arm64
+
+package sandbox
+
+import (
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// planStages says how each of the three processes is started.
+func (t *table) planStages(cfg *Config, f facts, p *program) {
+	env := t.vector(cfg.Env)
+	for stage, args := range [stageCount][]string{cfg.Setup, cfg.Args, cfg.Teardown} {
+		if len(args) == 0 {
+			continue
+		}
+		child := &table{}
+		child.at(stageChild, args[0])
+		child.planProcess(cfg, p.memory, stage)
+		child.limit(cfg.Limits, f.openFiles)
+		child.unblockSignals()
+		argv := t.vector(args).value
+		target := &p.stages[stage]
+		target.program = args[0]
+		for _, file := range candidates(args[0], cfg.Env) {
+			target.attempts = append(target.attempts, attempt{file, t.text(file).value, argv})
+		}
+		target.steps, target.env = child.steps, env.value
+		t.keep = append(t.keep, child.keep...)
+	}
+}
+
+// planProcess is what a process does before its execve.
+func (t *table) planProcess(cfg *Config, m *memory, stage int) {
+	if stage == stageCommand && cfg.Terminal {
+		t.call(unix.SYS_SETPGID, num(0), num(0))
+		t.call(unix.SYS_GETPID).into(regPID)
+		pid := address(&m.regs[regPID])
+		t.call(unix.SYS_IOCTL, num(fdStdin), num(unix.TIOCSPGRP), pid)
+	} else {
+		t.call(unix.SYS_SETSID)
+	}
+	if stage != stageCommand {
+		t.call(unix.SYS_OPENAT, atCWD, t.text("/dev/null"), num(unix.O_RDONLY)).into(regFile)
+		t.call(unix.SYS_DUP3, regFile.operand(), num(fdStdin), num(0))
+		t.call(unix.SYS_DUP3, num(fdLog), num(fdStdout), num(0))
+		t.call(unix.SYS_DUP3, num(fdLog), num(fdStderr), num(0))
+	}
+	t.call(unix.SYS_CLOSE_RANGE, num(fdStderr+1), num(uint32(^uint32(0))), num(0))
+}
+
+func (t *table) unblockSignals() {
+	mask, size := object(t, new(uint64))
+	t.call(unix.SYS_RT_SIGPROCMASK, num(unix.SIG_SETMASK), mask, num(0), size)
+}
+
+// limit sets resource limits. The Go runtime has raised the number of open
+// files for itself; programs get the customary one back, and may raise it.
+func (t *table) limit(l Limits, openFiles uint64) {
+	seconds := uint64((l.CPUTime + time.Second - 1) / time.Second)
+	processes := l.Processes
+	if processes > 0 {
+		processes++ // process 1 counts
+	}
+	t.setLimit(unix.RLIMIT_CORE, unix.Rlimit{})
+	t.setLimit(unix.RLIMIT_NOFILE, unix.Rlimit{Cur: min(customaryFiles, openFiles), Max: openFiles})
+	for _, limit := range []struct {
+		resource   int
+		soft, hard uint64
+	}{
+		{unix.RLIMIT_CPU, seconds, seconds + 1},
+		{unix.RLIMIT_AS, l.AddressSpace, l.AddressSpace},
+		{unix.RLIMIT_FSIZE, l.FileSize, l.FileSize},
+		{unix.RLIMIT_NPROC, processes, processes},
+	} {
+		if limit.soft > 0 {
+			t.setLimit(limit.resource, unix.Rlimit{Cur: limit.soft, Max: limit.hard})
+		}
+	}
+}
+
+const customaryFiles = 1024
+
+func (t *table) setLimit(resource int, limit unix.Rlimit) {
+	location, _ := object(t, &limit)
+	t.call(unix.SYS_PRLIMIT64, num(0), num(resource), location, num(0))
+}
+
+// candidates lists the files that name can mean, in the order to try them.
+func candidates(name string, env []string) []string {
+	if strings.Contains(name, "/") {
+		return []string{name}
+	}
+	search := "/usr/local/bin:/usr/bin:/bin"
+	for _, variable := range slices.Backward(env) {
+		if value, ok := strings.CutPrefix(variable, "PATH="); ok {
+			search = value
+			break
+		}
+	}
+	var files []string
+	for _, directory := range strings.Split(search, ":") {
+		if strings.HasPrefix(directory, "/") {
+			files = append(files, path.Join(directory, name))
+		}
+	}
+	return files
+}

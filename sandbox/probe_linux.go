@@ -1,0 +1,83 @@
+//go:build amd64 || arm64
+
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Probe looks at what this machine offers to this user. It makes a sandbox to
+// find out, and leaves nothing behind.
+func Probe() Capabilities {
+	c := Capabilities{Seccomp: hasSeccomp(), MountAPI: hasMountAPI(), CgroupDelegated: cgroupDelegated()}
+	var name unix.Utsname
+	if unix.Uname(&name) == nil {
+		c.Kernel = unix.ByteSliceToString(name.Release[:])
+	}
+	c.Namespaces = try(Config{})
+	return c
+}
+
+// OverlayWorks makes an overlay on two directories in dir, which must exist
+// and be writable, and says why not when that fails. It leaves nothing behind.
+func OverlayWorks(dir string) error {
+	place, err := os.MkdirTemp(dir, "overlay-*")
+	if err != nil {
+		return fmt.Errorf("sandbox: try an overlay: %w", err)
+	}
+	overlay := Overlay{Target: WorkDir}
+	for _, name := range []string{"lower", "upper", "work"} {
+		if mkdirErr := os.Mkdir(filepath.Join(place, name), 0o755); mkdirErr != nil {
+			return errors.Join(fmt.Errorf("sandbox: try an overlay: %w", mkdirErr), Remove(place))
+		}
+	}
+	overlay.Lowers = []string{filepath.Join(place, "lower")}
+	overlay.Upper, overlay.Work = filepath.Join(place, "upper"), filepath.Join(place, "work")
+	return errors.Join(try(Config{Overlays: []Overlay{overlay}}), Remove(place))
+}
+
+// try makes a sandbox that has nothing to run.
+func try(cfg Config) error {
+	cfg.Args = []string{"/nothing"}
+	_, err := Run(context.Background(), cfg)
+	return err
+}
+
+func hasSeccomp() bool {
+	action := uint32(unix.SECCOMP_RET_ERRNO)
+	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_GET_ACTION_AVAIL, 0, uintptr(unsafe.Pointer(&action)))
+	return errno == 0
+}
+
+// hasMountAPI makes calls that fail for their arguments where they exist.
+func hasMountAPI() bool {
+	for _, number := range []uintptr{unix.SYS_FSOPEN, unix.SYS_OPEN_TREE, unix.SYS_MOUNT_SETATTR} {
+		if _, _, errno := unix.Syscall6(number, ^uintptr(0), 0, ^uintptr(0), 0, 0, 0); errno == unix.ENOSYS {
+			return false
+		}
+	}
+	return true
+}
+
+func cgroupDelegated() bool {
+	text, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(text)) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
+			group := filepath.Join("/sys/fs/cgroup", name)
+			return unix.Access(group, unix.W_OK) == nil && unix.Access(filepath.Join(group, "cgroup.procs"), unix.W_OK) == nil &&
+				unix.Access(filepath.Join(group, "cgroup.subtree_control"), unix.W_OK) == nil
+		}
+	}
+	return false
+}

@@ -1,0 +1,107 @@
+//go:build amd64 || arm64
+
+package sandbox
+
+import (
+	"syscall"
+	"unsafe"
+)
+
+// register is a place where a step leaves its result, mostly a descriptor, for
+// later steps to use.
+type register uint8
+
+const (
+	regNone    register = iota
+	regRoot             // the root of the sandbox
+	regContext          // a file system that is being configured
+	regMount            // a mount that has no place yet
+	regWalk             // a directory on the way to a mount point
+	regNext             // the next one, or the mount point itself
+	regFile             // a file that is being written
+	regSignals          // the signalfd of process 1
+	regPID              // the id of a process, as a number in memory
+	regGiven            // the first of fdCount descriptors from the creator
+)
+
+const registerCount = int(regGiven) + fdCount
+
+// operand is one argument of a system call: a number or the name of a register
+// that holds the number.
+type operand struct {
+	value uintptr
+	reg   register
+}
+
+func num[T int | uint | uintptr | uint32 | int64](n T) operand { return operand{value: uintptr(n)} }
+
+func (r register) operand() operand { return operand{reg: r} }
+
+// step is one system call of a plan.
+type step struct {
+	stage, path string // for the message when it fails
+	nr          uintptr
+	args        [6]operand
+	save        register         // takes the result, unless regNone
+	tolerated   [2]syscall.Errno // errors that count as success
+}
+
+// into keeps the result of the step in a register.
+func (s *step) into(r register) *step {
+	s.save = r
+	return s
+}
+
+// tolerate makes errno count as success.
+func (s *step) tolerate(errnos ...syscall.Errno) *step {
+	copy(s.tolerated[:], errnos)
+	return s
+}
+
+// table is a list of steps under construction, and the memory that they point
+// to. The garbage collector does not see addresses inside of steps, so keep
+// holds every byte until the table is dropped.
+type table struct {
+	steps       []step
+	keep        []any
+	stage, path string
+}
+
+// at sets what the steps that follow are about.
+func (t *table) at(stage, path string) { t.stage, t.path = stage, path }
+
+// call adds a step. The result is valid until the next call.
+func (t *table) call(nr uintptr, operands ...operand) *step {
+	t.steps = append(t.steps, step{stage: t.stage, path: t.path, nr: nr})
+	added := &t.steps[len(t.steps)-1]
+	copy(added.args[:], operands)
+	return added
+}
+
+// text gives the address of s as the kernel reads strings.
+func (t *table) text(s string) operand { return t.bytes(append([]byte(s), 0)) }
+
+// bytes gives the address of data, which must not be empty.
+func (t *table) bytes(data []byte) operand {
+	t.keep = append(t.keep, data)
+	return operand{value: uintptr(unsafe.Pointer(unsafe.SliceData(data)))}
+}
+
+// vector gives the address of a NULL-terminated list of strings.
+func (t *table) vector(list []string) operand {
+	pointers := make([]uintptr, len(list)+1)
+	for i, s := range list {
+		pointers[i] = t.text(s).value
+	}
+	t.keep = append(t.keep, pointers)
+	return operand{value: uintptr(unsafe.Pointer(unsafe.SliceData(pointers)))}
+}
+
+// object gives the address of *value and its size.
+func object[T any](t *table, value *T) (location, size operand) {
+	t.keep = append(t.keep, value)
+	return address(value), num(unsafe.Sizeof(*value))
+}
+
+// address is where value is; something else has to keep it alive.
+func address[T any](value *T) operand { return operand{value: uintptr(unsafe.Pointer(value))} }

@@ -1,0 +1,149 @@
+//go:build amd64 || arm64
+
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// facts are what a plan needs to know of the host.
+type facts struct {
+	uid, gid  int
+	openFiles uint64            // hard limit of open files
+	files     map[string]bool   // sources of binds that are not directories
+	real      map[string]string // sources of binds without symbolic links
+	view      View              // what depends on the host's network
+}
+
+// survey looks at the host for what cfg names, and makes the private
+// directories. Errors about host paths are SetupErrors, as if the kernel had
+// met them.
+func survey(cfg *Config) (facts, error) {
+	f := facts{uid: os.Geteuid(), gid: os.Getegid(), files: map[string]bool{}, real: map[string]string{}}
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return facts{}, fmt.Errorf("sandbox: read the limit of open files: %w", err)
+	}
+	f.openFiles = limit.Max
+	for _, bind := range slices.Concat(cfg.View.Binds, cfg.Binds) {
+		info, err := os.Stat(bind.Source)
+		if err != nil {
+			return facts{}, hostError(stageBind, bind.Source, err)
+		}
+		if !info.IsDir() {
+			f.files[bind.Source] = true
+		}
+	}
+	for _, bind := range cfg.Binds {
+		real, err := filepath.EvalSymlinks(bind.Source)
+		if err != nil {
+			return facts{}, hostError(stageBind, bind.Source, err)
+		}
+		f.real[bind.Source] = real
+	}
+	if cfg.Network == NetworkHost {
+		f.view = networkView()
+	}
+	return f, makePrivate(cfg.Private)
+}
+
+// makePrivate makes the directories behind /tmp and the home.
+func makePrivate(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	for name, mode := range map[string]fs.FileMode{privateTemp: fs.ModeSticky | 0o777, privateHome: 0o755} {
+		path := filepath.Join(dir, name)
+		err := os.Mkdir(path, 0o755)
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return hostError(stageFile, path, err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			return hostError(stageFile, path, err)
+		}
+	}
+	return nil
+}
+
+// hostError turns an error about a host path into a SetupError.
+func hostError(stage, path string, err error) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return &SetupError{Stage: stage, Path: path, Errno: errno}
+	}
+	return fmt.Errorf("sandbox: %s %s: %w", stage, path, err)
+}
+
+// validate refuses what could not be planned.
+func (cfg *Config) validate() error {
+	if len(cfg.Args) == 0 || cfg.Args[0] == "" {
+		return configError("no command given")
+	}
+	for _, list := range [][]string{cfg.Args, cfg.Env, cfg.Setup, cfg.Teardown, {cfg.Dir, cfg.Private, cfg.Hostname}} {
+		for _, text := range list {
+			if strings.IndexByte(text, 0) >= 0 {
+				return configError("%q holds a NUL byte; remove it", text)
+			}
+		}
+	}
+	if cfg.Dir != "" && !strings.HasPrefix(cfg.Dir, "/") {
+		return configError("working directory %q: give an absolute path", cfg.Dir)
+	}
+	if cfg.Private != "" && !filepath.IsAbs(cfg.Private) {
+		return configError("private directory %q: give an absolute path", cfg.Private)
+	}
+	return cfg.validateMounts()
+}
+
+func (cfg *Config) validateMounts() error {
+	seen := map[string]bool{}
+	for _, bind := range slices.Concat(cfg.View.Binds, cfg.Binds) {
+		if err := validMount(seen, bind.Target, bind.Source); err != nil {
+			return err
+		}
+	}
+	for _, overlay := range cfg.Overlays {
+		layers := slices.Clone(overlay.Lowers)
+		if overlay.Upper != "" {
+			layers = append(layers, overlay.Upper)
+		}
+		if err := validMount(seen, overlay.Target, layers...); err != nil {
+			return err
+		}
+		switch {
+		case len(layers) == 0:
+			return configError("overlay at %s: no layers given", overlay.Target)
+		case len(overlay.Lowers) > maxLayers:
+			return configError("overlay at %s: %d layers, and the kernel takes %d; flatten some", overlay.Target, len(overlay.Lowers), maxLayers)
+		case overlay.Upper != "" && len(overlay.Lowers) > 0 && overlay.Work == "":
+			return configError("overlay at %s: an upper directory needs a work directory beside it", overlay.Target)
+		}
+	}
+	return nil
+}
+
+// validMount checks one target and its sources.
+func validMount(seen map[string]bool, target string, sources ...string) error {
+	switch {
+	case !strings.HasPrefix(target, "/") || filepath.Clean(target) != target || target == "/":
+		return configError("mount target %q: give an absolute clean path below /", target)
+	case target == "/proc" || target == "/dev" || strings.HasPrefix(target, "/proc/"):
+		return configError("mount target %q: the sandbox makes this one itself", target)
+	case seen[target]:
+		return configError("mount target %s is given twice", target)
+	}
+	seen[target] = true
+	for _, path := range append(sources, target) {
+		if !strings.HasPrefix(path, "/") || strings.IndexByte(path, 0) >= 0 {
+			return configError("mount at %s: %q is not an absolute path", target, path)
+		}
+	}
+	return nil
+}
