@@ -61,6 +61,15 @@ func TryAcquire(path string) (*Lock, error) {
 	return try(file, path)
 }
 
+// TryMake is TryAcquire for a lock file that is made when it is missing.
+func TryMake(path string) (*Lock, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	return try(file, path)
+}
+
 func try(file *os.File, path string) (*Lock, error) {
 	if err := flock(file, unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		file.Close()

@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
-
 	"larder/caches"
 )
 
@@ -51,14 +49,7 @@ func NewRun(layout caches.Layout) (*Run, error) {
 
 // claim takes the lock of the run folder at path. NewRun and Sweep both use
 // it, so that exactly one of them gets a folder that was just made.
-func claim(path string) (*Lock, error) {
-	name := filepath.Join(path, lockName)
-	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("claim a run: %w", err)
-	}
-	return try(file, name)
-}
+func claim(path string) (*Lock, error) { return TryMake(filepath.Join(path, lockName)) }
 
 // makeTemp is os.MkdirTemp that makes the parent when the store lost it.
 func makeTemp(parent, pattern string) (string, error) {

@@ -95,33 +95,36 @@ func (n node) child(name string) (node, bool, error) {
 		if err != nil {
 			return node{}, false, err
 		}
-		merged := found.Kind == Directory
-		if at.Kind != Directory || merged && at.Kind != Directory {
-			if merged || at.Kind == Whiteout {
-				found.covers = true
-				break
-			}
-			found = at
-			break
-		}
-		if !merged {
-			found = at
-		}
-		mark, err := opaqueMark(dir.path + "/" + name)
-		if err != nil {
+		if more, err := found.merge(at); err != nil {
 			return node{}, false, err
-		}
-		found.dirs = append(found.dirs, realDir{dir.path + "/" + name, mark})
-		if mark == 'y' {
-			found.covers = true
+		} else if !more {
 			break
 		}
-	}
-	if found.Kind == 0 {
-		return node{covers: found.covers}, false, nil
 	}
 	found.Path = join(n.Path, name)
-	return found, true, nil
+	return found, found.Kind != 0, nil
+}
+
+// merge puts what one layer has under a name below what was found in the
+// layers above it, and reports whether layers further down count.
+func (n *node) merge(at node) (more bool, err error) {
+	if at.Kind != Directory {
+		if n.Kind == 0 && at.Kind != Whiteout {
+			*n = at
+		}
+		n.covers = true
+		return false, nil
+	}
+	mark, err := opaqueMark(at.Real)
+	if err != nil {
+		return false, err
+	}
+	dirs := append(n.dirs, realDir{at.Real, mark})
+	if n.Kind == 0 {
+		*n = at
+	}
+	n.dirs, n.covers = dirs, mark == 'y'
+	return mark != 'y', nil
 }
 
 // children lists a directory of the view, names in byte order.

@@ -25,10 +25,9 @@ const (
 // dropped; the rest of the private layer was published.
 type Violation struct {
 	Path string `json:"path"`
-	// Kind is "modified", "deleted", "truncated", "replaced" (another kind of
-	// file, or a unit that was there already), "mode", "special" (a FIFO, a
-	// socket or a device) or "incomplete" (the rest of a unit of which
-	// something was dropped).
+	// Kind is "modified", "deleted", "truncated", "replaced" (by another kind
+	// of file), "mode", "special" (a FIFO, a socket or a device) or "unit" (a
+	// unit that was there already, or of which something was dropped).
 	Kind string `json:"kind"`
 }
 

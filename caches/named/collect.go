@@ -1,0 +1,104 @@
+package named
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"larder/caches/layers"
+)
+
+// collect drops generations that are no longer needed, and moves layers that
+// no remaining generation names out of sight; it returns where they are, for
+// empty. The newest keep generations of the history stay, all of it when keep
+// is all; so does every generation that somebody has leased. The caller holds
+// the lock of the instance, so what a crashed publisher left goes as well. What
+// cannot be dropped now is left for the next time.
+func (i instance) collect(head manifest, keep int) (trash []string) {
+	if keep == 0 {
+		keep = DefaultKeep
+	}
+	remaining := i.history(head, keep)
+	for _, id := range i.generations() {
+		if slices.ContainsFunc(remaining, func(m manifest) bool { return m.ID == id }) || i.drop(id) {
+			continue
+		}
+		leased, err := i.read(id)
+		if err != nil {
+			return nil // its layers are not known, so none may go
+		}
+		remaining = append(remaining, leased)
+	}
+	return i.dropLayers(remaining)
+}
+
+// all keeps the whole history.
+const all = 1 << 30
+
+// history follows parents from a head, newest first.
+func (i instance) history(head manifest, most int) []manifest {
+	found := []manifest{head}
+	for len(found) < most && head.Parent != "" {
+		next, err := i.read(head.Parent)
+		if err != nil || slices.ContainsFunc(found, func(m manifest) bool { return m.ID == next.ID }) {
+			break
+		}
+		found, head = append(found, next), next
+	}
+	return found
+}
+
+// generations lists the ids of all manifests.
+func (i instance) generations() []string {
+	entries, _ := os.ReadDir(i.path(generationsFolder))
+	var ids []string
+	for _, entry := range entries {
+		if id, ok := strings.CutSuffix(entry.Name(), ".json"); ok && validID(id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// drop removes a manifest unless somebody holds a lease on it.
+func (i instance) drop(id string) bool {
+	lease, err := layers.TryAcquire(i.manifest(id))
+	if err != nil {
+		return errors.Is(err, os.ErrNotExist)
+	}
+	defer lease.Close()
+	return os.Remove(i.manifest(id)) == nil
+}
+
+func (i instance) dropLayers(remaining []manifest) (trash []string) {
+	named := map[string]bool{}
+	for _, m := range remaining {
+		for _, layer := range m.Layers {
+			named[layer.ID] = true
+		}
+	}
+	entries, _ := os.ReadDir(i.layers())
+	for _, entry := range entries {
+		if named[entry.Name()] {
+			continue
+		}
+		path, err := layers.Trash(i.store.layout, filepath.Join(i.layers(), entry.Name()))
+		if err != nil {
+			i.store.log.Warn("layer not removed", "cache", i.ref.String(), "problem", err)
+			continue
+		}
+		trash = append(trash, path)
+	}
+	return trash
+}
+
+// empty deletes what collect moved out of sight. A failure costs space only.
+func (i instance) empty(trash []string) {
+	for _, path := range trash {
+		if err := layers.RemoveTree(path); err != nil {
+			i.store.log.Warn("trash not removed", "cache", i.ref.String(), "problem", err)
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package named
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"larder/caches"
+	"larder/caches/layers"
+)
+
+// Publish ends the checkout and makes what its private layer changed part of a
+// new generation. Nothing may write to the private layer any more. It takes
+// time in proportion to the private layer, not to the cache; a copy takes time
+// in proportion to the whole.
+//
+// When it fails, the outcome is [Failed] and the head is what it was: that is
+// to be reported, and never fails the action. A crash at any moment leaves the
+// old head or the new one, whole.
+func (c *Checkout) Publish(ctx context.Context, options PublishOptions) (Outcome, error) {
+	if !c.end() {
+		return Outcome{}, fmt.Errorf("publish %s: %w", c.in.ref, ErrEnded)
+	}
+	defer c.release()
+	outcome := c.outcome(Unchanged)
+	if err := c.publish(ctx, options, &outcome); err != nil {
+		outcome.Result = Failed
+		outcome.Added, outcome.Changed, outcome.Removed = 0, 0, 0
+		return outcome, fmt.Errorf("publish %s: %w", c.in.ref, err)
+	}
+	return outcome, nil
+}
+
+func (c *Checkout) publish(ctx context.Context, options PublishOptions, outcome *Outcome) error {
+	changes, err := c.changes()
+	if err != nil {
+		return err
+	}
+	d := c.sort(outcome, changes, options)
+	if err := d.apply(c.private.Upper); err != nil {
+		return err
+	}
+	if !d.count() {
+		return nil
+	}
+	lock, err := c.in.lock(ctx)
+	if err != nil {
+		return err
+	}
+	trash, err := c.publishLocked(options, d)
+	lock.Close()
+	c.in.empty(trash)
+	return err
+}
+
+// changes lists what the private layer changes on its base. A copy becomes a
+// private layer in overlay form first.
+func (c *Checkout) changes() ([]layers.Change, error) {
+	if !c.copied {
+		return layers.Changes(c.private.Upper, c.base.stack)
+	}
+	private, err := c.run.Private(c.in.ref.Name.String())
+	if err != nil {
+		return nil, err
+	}
+	changes, err := layers.Compare(c.base.stack, c.private.Upper, private.Upper)
+	c.private = private
+	return changes, err
+}
+
+// sort applies the rules of the cache's mode.
+func (c *Checkout) sort(outcome *Outcome, changes []layers.Change, options PublishOptions) *delta {
+	if c.in.ref.Mode == caches.Mutable {
+		return newDelta(outcome, changes, anything)
+	}
+	d := newDelta(outcome, changes, addOnly)
+	if options.Unit != "" {
+		d.wholeUnits(options.Unit, outcome.paths())
+	}
+	return d
+}
+
+func (o *Outcome) paths() []string {
+	paths := slices.Clone(o.Conflicts)
+	for _, violation := range o.Violations {
+		paths = append(paths, violation.Path)
+	}
+	return paths
+}
+
+// publishLocked swaps the head. It returns what is to be deleted once the lock
+// is released.
+func (c *Checkout) publishLocked(options PublishOptions, d *delta) (trash []string, err error) {
+	head := c.in.load()
+	stack, err := c.place(head, options, d)
+	if err != nil || d.outcome.Result == Unchanged || d.outcome.Result == Discarded {
+		d.outcome.After = head.manifest.ID
+		return nil, err
+	}
+	layer, err := layers.Commit(c.private.Upper, c.in.layers())
+	if err != nil {
+		return nil, err
+	}
+	next := manifest{Parent: head.manifest.ID, How: string(d.outcome.Result)}
+	next, err = c.in.swap(next, append(slices.Clip(stack), layer))
+	if err != nil {
+		return []string{layer.Path}, err
+	}
+	d.outcome.After = next.ID
+	return c.in.collect(next, max(options.Keep, 0)), nil
+}
+
+// place decides which stack the private layer goes on, and sets the result.
+func (c *Checkout) place(head state, options PublishOptions, d *delta) (layers.Stack, error) {
+	switch {
+	case head.manifest.content() == c.base.manifest.content():
+		d.outcome.Result = Published
+		return head.stack, nil
+	case c.in.ref.Mode == caches.AppendOnly:
+		return head.stack, c.rebaseAdditions(head, options, d)
+	case options.OnConflict == caches.ConflictDiscard:
+		d.outcome.Result = Discarded
+		return nil, nil
+	case options.OnConflict == caches.ConflictMerge:
+		conflicts, err := layers.Rebase(c.private.Upper, d.kept, c.base.stack, head.stack)
+		if err != nil {
+			return nil, err
+		}
+		if len(conflicts) == 0 {
+			d.outcome.Result = Merged
+			return head.stack, nil
+		}
+		d.outcome.Conflicts = conflicts
+	}
+	d.outcome.Result = Replaced
+	return c.base.stack, c.in.check(c.base.manifest).problem
+}
+
+// rebaseAdditions drops from the private layer what others added since the
+// checkout: equal content is a duplicate, other content a conflict in which the
+// first writer stays.
+func (c *Checkout) rebaseAdditions(head state, options PublishOptions, d *delta) error {
+	changes, err := layers.Changes(c.private.Upper, head.stack)
+	if err != nil {
+		return err
+	}
+	again := &delta{outcome: d.outcome}
+	again.report = func(change layers.Change, kind string) {
+		if change.Kind != layers.Directory || kind != "mode" {
+			d.outcome.Conflicts = append(d.outcome.Conflicts, change.Path)
+		}
+	}
+	again.sort(changes, addOnly)
+	if options.Unit != "" {
+		again.wholeUnits(options.Unit, d.outcome.Conflicts)
+	}
+	if err := again.apply(c.private.Upper); err != nil {
+		return err
+	}
+	if again.count() {
+		d.outcome.Result = Merged
+	}
+	return nil
+}
