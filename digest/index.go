@@ -1,16 +1,237 @@
 package digest
 
-// Index is a persistent stat index.
-type Index struct{ fn Function }
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
 
-// NewIndex returns an empty index.
-func NewIndex(fn Function) *Index { return &Index{fn: fn} }
+	"golang.org/x/sys/unix"
+)
 
-// LoadIndex reads the index in file; missing or unusable is an empty one.
-func LoadIndex(file string, fn Function) *Index { return NewIndex(fn) }
+// Index remembers the digests of host files with the stat that each had, so
+// that a later scan reads only files whose stat is another. One index may serve
+// several roots, and [FileDigest]: it goes by absolute paths.
+//
+// It is advice, never truth. An entry counts only when device, inode, ctime,
+// mtime, size and executable bit are all the same, and a file is remembered
+// only when its times are older than the look at it by more than the clock of
+// its file system can blur (git calls younger ones racily clean), since a
+// change that comes right after would leave the same stat. That trusts a file
+// server's clock to agree with this machine's within two seconds.
+//
+// An Index may be used by several goroutines. Processes share its file by
+// loading it whole and replacing it whole; the last one to save wins, and what
+// the others learnt is learnt again.
+type Index struct {
+	fn Function
+	// saved is what was loaded.
+	saved savedIndex
+	// now is the clock, which tests set.
+	now func() time.Time
 
-// Save hands the encoded index to write when it changed.
-func (x *Index) Save(write func([]byte) error) error { return nil }
+	mu sync.Mutex
+	// seen has the directories that were looked at since, by absolute path.
+	seen    map[string]*seenFolder
+	changed bool
+}
 
-// FileDigest returns the digest of a host file.
-func FileDigest(path string, idx *Index) (Digest, error) { return Digest{}, ErrTree }
+// record is what an index knows of one file.
+type record struct {
+	stamp
+	content Digest
+}
+
+// namedRecord is a record with the name of its file.
+type namedRecord struct {
+	name string
+	record
+}
+
+// seenFolder is what was learnt of one directory since the index was loaded.
+type seenFolder struct {
+	// records replaces what was saved, when replaced is set. Sorted by name.
+	records  []namedRecord
+	replaced bool
+	// listed is set when subfolders has the name of every directory in it.
+	listed     bool
+	subfolders []string
+}
+
+// NewIndex returns an index that knows nothing.
+func NewIndex(fn Function) *Index {
+	return &Index{fn: fn, now: time.Now, seen: map[string]*seenFolder{}}
+}
+
+// LoadIndex reads the index in file. One that is missing, damaged, of another
+// version or of another hash function is as good as empty, and no error: the
+// content is checked as a whole, so damage never gives a wrong digest.
+func LoadIndex(file string, fn Function) *Index {
+	x := NewIndex(fn)
+	if data, err := os.ReadFile(file); err == nil {
+		x.saved = openSaved(data, fn)
+	}
+	return x
+}
+
+// Function returns the hash function of the digests in the index.
+func (x *Index) Function() Function { return x.fn }
+
+// Save calls write with the whole index when it differs from what was loaded,
+// and not at all otherwise. The caller has to replace the file in one step. An
+// error of write is returned, and the index then still counts as changed.
+//
+// Files that were found to be gone are left out, and so is everything below a
+// directory that is gone from its parent's listing, which bounds the growth.
+func (x *Index) Save(write func([]byte) error) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.changed {
+		return nil
+	}
+	data := encodeIndex(x.fn, x.current())
+	if err := write(data); err != nil {
+		return fmt.Errorf("save the stat index: %w", err)
+	}
+	x.saved = openSaved(data, x.fn)
+	for _, seen := range x.seen {
+		seen.records, seen.replaced = nil, false
+	}
+	x.changed = false
+	return nil
+}
+
+// current returns all folders that are not known to be gone, with their records.
+func (x *Index) current() []savedFolder {
+	var folders []savedFolder
+	for i := range x.saved.folders() {
+		path := x.saved.folderPath(i)
+		if seen := x.seen[path]; seen != nil && seen.replaced || x.gone(path) {
+			continue
+		}
+		folders = append(folders, savedFolder{path, x.saved.recordsOf(i).all()})
+	}
+	for path, seen := range x.seen {
+		if seen.replaced && len(seen.records) > 0 && !x.gone(path) {
+			folders = append(folders, savedFolder{path, seen.records})
+		}
+	}
+	slices.SortFunc(folders, func(a, b savedFolder) int { return strings.Compare(a.path, b.path) })
+	return folders
+}
+
+// gone reports whether the nearest listed directory above path has no longer
+// the directory that leads to it.
+func (x *Index) gone(path string) bool {
+	for child := path; ; {
+		parent := filepath.Dir(child)
+		if parent == child {
+			return false
+		}
+		if seen := x.seen[parent]; seen != nil && seen.listed {
+			_, found := slices.BinarySearch(seen.subfolders, filepath.Base(child))
+			return !found
+		}
+		child = parent
+	}
+}
+
+// clock returns the time by the clock of the index, if there is one.
+func (x *Index) clock() time.Time {
+	if x == nil {
+		return time.Now()
+	}
+	return x.now()
+}
+
+// folder returns what is known of the files in the directory at an absolute
+// path.
+func (x *Index) folder(path string) folderRecords {
+	if x == nil {
+		return folderRecords{}
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.folderLocked(path)
+}
+
+func (x *Index) folderLocked(path string) folderRecords {
+	if seen := x.seen[path]; seen != nil && seen.replaced {
+		return folderRecords{fresh: seen.records}
+	}
+	return x.saved.find(path)
+}
+
+// lookup returns the digest of the file at path if its stamp is the known one.
+func (x *Index) lookup(path string, now stamp) (Digest, bool) {
+	dir, name, err := splitAbsolute(path)
+	if err != nil {
+		return Digest{}, false
+	}
+	return x.folder(dir).match(name, now)
+}
+
+// remember keeps one record, or forgets the file when the record is not settled.
+func (x *Index) remember(path string, r record, settled bool) {
+	dir, name, err := splitAbsolute(path)
+	if err != nil {
+		return // only paths that can be found again are worth keeping
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	records := slices.DeleteFunc(x.folderLocked(dir).all(), func(n namedRecord) bool { return n.name == name })
+	if settled {
+		at, _ := slices.BinarySearchFunc(records, name, func(n namedRecord, name string) int { return strings.Compare(n.name, name) })
+		records = slices.Insert(records, at, namedRecord{name, r})
+	}
+	x.replace(dir, records)
+}
+
+// replace sets the records of a directory. The caller holds the lock.
+func (x *Index) replace(dir string, records []namedRecord) {
+	seen := x.seenAt(dir)
+	seen.records, seen.replaced = records, true
+	x.changed = true
+}
+
+func (x *Index) seenAt(dir string) *seenFolder {
+	if x.seen[dir] == nil {
+		x.seen[dir] = &seenFolder{}
+	}
+	return x.seen[dir]
+}
+
+// list keeps the names of the directories in dir, sorted.
+func (x *Index) list(dir string, subfolders []string) {
+	seen := x.seenAt(dir)
+	seen.listed, seen.subfolders = true, subfolders
+}
+
+func splitAbsolute(path string) (dir, name string, err error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", "", fmt.Errorf("make %s absolute: %w", path, err)
+	}
+	return filepath.Dir(absolute), filepath.Base(absolute), nil
+}
+
+const (
+	// fineBlur covers clocks that tick 100 times a second, twice over.
+	fineBlur = 20 * time.Millisecond
+	// coarseBlur covers file systems that keep times in steps of two seconds,
+	// and file servers whose clock is not ours.
+	coarseBlur = 2 * time.Second
+)
+
+// settled reports whether a stat that was taken after began, with the content
+// read after it, will differ once the content does.
+func settled(st *unix.Stat_t, began time.Time) bool {
+	blur := fineBlur
+	if st.Mtim.Nsec == 0 && st.Ctim.Nsec == 0 {
+		blur = coarseBlur
+	}
+	return max(st.Mtim.Nano(), st.Ctim.Nano()) < began.Add(-blur).UnixNano()
+}

@@ -1,0 +1,170 @@
+package digest
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// handle is an open directory that several jobs use; the last one closes it.
+// Everything in it is reached relative to it by one name at a time, so that no
+// symbolic link is ever followed, whoever moves things meanwhile.
+type handle struct {
+	fd    int
+	users atomic.Int32
+}
+
+// openRoot opens the directory that a walk starts from, which may be a link.
+func openRoot(path string) (*handle, error) {
+	h, err := openHandle(unix.AT_FDCWD, path, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRoot, &os.PathError{Op: "open", Path: path, Err: err})
+	}
+	return h, nil
+}
+
+// open opens the directory called name in h.
+func (h *handle) open(name string) (*handle, error) {
+	return openHandle(h.fd, name, unix.O_NOFOLLOW)
+}
+
+func openHandle(at int, name string, flags int) (*handle, error) {
+	fd, err := retryOnInterrupt(func() (int, error) {
+		return unix.Openat(at, name, flags|unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	})
+	if err != nil {
+		return nil, err
+	}
+	h := &handle{fd: fd}
+	h.users.Store(1)
+	return h, nil
+}
+
+// hold counts n more users of h, each of which has to release it.
+func (h *handle) hold(n int) *handle {
+	h.users.Add(int32(n))
+	return h
+}
+
+func (h *handle) release() {
+	if h.users.Add(-1) == 0 {
+		unix.Close(h.fd)
+	}
+}
+
+// retryOnInterrupt repeats a system call that a signal has interrupted.
+func retryOnInterrupt(call func() (int, error)) (int, error) {
+	for {
+		n, err := call()
+		if !errors.Is(err, unix.EINTR) {
+			return n, err
+		}
+	}
+}
+
+// item is one name that a directory listing has.
+type item struct {
+	path  string // from the root of the walk
+	start int    // where the name begins in path
+	kind  uint8  // unix.DT_REG and so on
+	found
+}
+
+// found is what a scan finds out about an item.
+type found struct {
+	taken      bool
+	known      bool // the stat index had it
+	executable bool
+	content    Digest
+	target     string
+	folder     *folder
+}
+
+func (i *item) name() string { return i.path[i.start:] }
+
+// list reads the names in h, sorted. Paths in the result begin with dir.
+// All of them share one string, which is what makes it cheap.
+func (h *handle) list(dir string) ([]item, error) {
+	buffer := buffers.Get().(*[bufferSize]byte)
+	defer buffers.Put(buffer)
+	if dir != "" {
+		dir += "/"
+	}
+	var text []byte
+	var ends []int
+	var kinds []uint8
+	for {
+		n, err := retryOnInterrupt(func() (int, error) { return unix.ReadDirent(h.fd, buffer[:]) })
+		if err != nil {
+			return nil, err
+		}
+		if n <= 0 {
+			break
+		}
+		for rest := buffer[:n]; len(rest) > 0; {
+			name, kind, length := nextName(rest)
+			rest = rest[length:]
+			if name := string(name); name == "." || name == ".." {
+				continue
+			}
+			text = append(append(text, dir...), name...)
+			ends, kinds = append(ends, len(text)), append(kinds, kind)
+		}
+	}
+	items := make([]item, len(ends))
+	paths, begin := string(text), 0
+	for i, end := range ends {
+		items[i].path, items[i].start, items[i].kind = paths[begin:end], len(dir), kinds[i]
+		begin = end
+	}
+	slices.SortFunc(items, func(a, b item) int { return strings.Compare(a.name(), b.name()) })
+	return items, nil
+}
+
+// nextName reads the first record of a getdents64 buffer: the name, the type of
+// the file, and the length of the record.
+func nextName(record []byte) (name []byte, kind uint8, length int) {
+	const lengthAt, kindAt, nameAt = 16, 18, 19
+	length = int(binary.NativeEndian.Uint16(record[lengthAt:]))
+	name = record[nameAt:length]
+	if end := bytes.IndexByte(name, 0); end >= 0 {
+		name = name[:end]
+	}
+	return name, record[kindAt], length
+}
+
+// stat looks at the entry called name, not through it.
+func (h *handle) stat(name string) (unix.Stat_t, error) {
+	var st unix.Stat_t
+	_, err := retryOnInterrupt(func() (int, error) {
+		return 0, unix.Fstatat(h.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	})
+	return st, err
+}
+
+// kindOf returns the type of an entry for file systems whose listings have none.
+func (h *handle) kindOf(name string) (uint8, error) {
+	st, err := h.stat(name)
+	return uint8(st.Mode >> 12 & 15), err // DT_ values are the file type bits of the mode
+}
+
+// readlink returns the target of the symbolic link called name.
+func (h *handle) readlink(name string) (string, error) {
+	for size := 256; ; size *= 4 {
+		target := make([]byte, size)
+		n, err := retryOnInterrupt(func() (int, error) { return unix.Readlinkat(h.fd, name, target) })
+		if err != nil {
+			return "", err
+		}
+		if n < size {
+			return string(target[:n]), nil
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package digest
+
+import (
+	"bytes"
+	"strings"
+)
+
+// rule is one line of gitignore syntax.
+//
+// The matcher is our own because none of the libraries at hand agrees with
+// `git check-ignore` on the cases in rule_test.go: go-git v5.16.4 goes wrong
+// with [!x], [[:alpha:]], `a**b`, `\!x`, `\#x` and a trailing `/**`; sabhiram's
+// go-gitignore with `?`, `[!x]`, escapes, trailing spaces and names that need
+// quoting in a regular expression. TestLibrariesDisagreeWithGit keeps that true.
+type rule struct {
+	// text is the glob without its `!` and its leading and trailing slash.
+	text string
+	// suffix is what a name must end with, for the common form `*suffix`.
+	suffix string
+	// anchored rules match the path from the directory of the rule, others
+	// match the last component of a path.
+	anchored bool
+	dirOnly  bool
+	negated  bool
+	// literal rules have no wildcard; text is then without escapes.
+	literal bool
+}
+
+// parseRule reads one line. It reports false when the line holds no rule.
+func parseRule(line string) (rule, bool) {
+	line = trimSpaces(line)
+	if line == "" || line[0] == '#' {
+		return rule{}, false
+	}
+	var r rule
+	if line[0] == '!' {
+		r.negated, line = true, line[1:]
+	}
+	return r.finish(line)
+}
+
+// finish reads what follows the `!` of a line.
+func (r rule) finish(text string) (rule, bool) {
+	if strings.HasSuffix(text, "/") {
+		r.dirOnly, text = true, text[:len(text)-1]
+	}
+	r.anchored = strings.Contains(text, "/")
+	r.text = strings.TrimPrefix(text, "/")
+	if r.text == "" {
+		return rule{}, false
+	}
+	if plain, ok := unescape(r.text); ok {
+		r.literal, r.text = true, plain
+	} else if rest := r.text[1:]; !r.anchored && r.text[0] == '*' && !strings.ContainsAny(rest, `*?[\`) {
+		r.suffix = rest
+	}
+	return r, true
+}
+
+// trimSpaces takes off trailing spaces but one that a backslash protects.
+func trimSpaces(line string) string {
+	end := 0
+	for i := 0; i < len(line); i++ {
+		switch line[i] {
+		case ' ':
+		case '\\':
+			i++
+			end = min(i+1, len(line))
+		default:
+			end = i + 1
+		}
+	}
+	return line[:end]
+}
+
+// unescape takes the backslashes off a glob without wildcards. It reports false
+// when the glob has wildcards, or a backslash that protects nothing.
+func unescape(glob string) (string, bool) {
+	if !strings.ContainsAny(glob, `*?[\`) {
+		return glob, true
+	}
+	var plain strings.Builder
+	for i := 0; i < len(glob); i++ {
+		switch glob[i] {
+		case '*', '?', '[':
+			return "", false
+		case '\\':
+			if i++; i == len(glob) {
+				return "", false
+			}
+		}
+		plain.WriteByte(glob[i])
+	}
+	return plain.String(), true
+}
+
+// matches reports whether the rule is about the entry at path, relative to the
+// directory of the rule, whose last component is name.
+func (r *rule) matches(path, name string, isDir bool) bool {
+	if r.dirOnly && !isDir {
+		return false
+	}
+	subject := name
+	if r.anchored {
+		subject = path
+	}
+	switch {
+	case r.literal:
+		return subject == r.text
+	case r.suffix != "":
+		return strings.HasSuffix(subject, r.suffix)
+	}
+	return wildmatch(r.text, subject)
+}
+
+// parseRules reads an ignore file.
+func parseRules(data []byte) []rule {
+	var rules []rule
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	for line := range bytes.SplitSeq(data, []byte("\n")) {
+		if r, ok := parseRule(strings.TrimSuffix(string(line), "\r")); ok {
+			rules = append(rules, r)
+		}
+	}
+	return rules
+}
+
+// ignores is the chain of ignore files in force in a directory: those of the
+// directory itself, then those of the directories above it. A nil chain
+// ignores nothing. It is not changed once made.
+type ignores struct {
+	rules []rule
+	// base is the path, from the root, that the rules are relative to, with a
+	// slash at its end unless it is empty.
+	base  string
+	above *ignores
+}
+
+// ignored reports whether the entry at path is left out. The last rule of the
+// deepest file that matches decides.
+func (c *ignores) ignored(path, name string, isDir bool) bool {
+	for ; c != nil; c = c.above {
+		relative := path[len(c.base):]
+		for i := len(c.rules) - 1; i >= 0; i-- {
+			if c.rules[i].matches(relative, name, isDir) {
+				return !c.rules[i].negated
+			}
+		}
+	}
+	return false
+}
