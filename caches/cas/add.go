@@ -1,0 +1,181 @@
+package cas
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"larder/caches"
+	"larder/digest"
+)
+
+// ErrChanged says that a file is no longer what its digest was taken from.
+var ErrChanged = errors.New("changed while it was read")
+
+// Add puts data into the store and returns its digest.
+func (s *Store) Add(ctx context.Context, data []byte) (digest.Digest, error) {
+	d := digest.Of(s.fn, data)
+	if s.Has(d) {
+		return d, nil
+	}
+	return d, s.addFrom(ctx, bytes.NewReader(data), d, plain)
+}
+
+// AddFile copies the host file at path into the store. It fails with
+// [ErrChanged] when the file is not what want says.
+func (s *Store) AddFile(ctx context.Context, path string, want digest.Digest, isExecutable bool) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("read input: %w", err)
+	}
+	defer file.Close()
+	if err := s.addFrom(ctx, file, want, formOf(isExecutable)); err != nil {
+		return fmt.Errorf("take %s into the store: %w", path, err)
+	}
+	return nil
+}
+
+func (s *Store) addFrom(ctx context.Context, r io.Reader, want digest.Digest, f form) error {
+	w, err := s.NewWriter()
+	if err != nil {
+		return err
+	}
+	defer w.Abort()
+	if _, err := io.CopyBuffer(w, contextReader{ctx, r}, make([]byte, bufferSize(want.Size()))); err != nil {
+		return fmt.Errorf("copy: %w", err)
+	}
+	if got := w.hasher.Digest(); got != want {
+		return fmt.Errorf("%w: expected %s, found %s; run again", ErrChanged, want, got)
+	}
+	_, err = w.commit(f)
+	return err
+}
+
+// bufferSize keeps small files from paying for a large buffer.
+func bufferSize(size int64) int64 { return max(4<<10, min(size+1, 1<<20)) }
+
+// contextReader stops a long copy when its context ends, and hides shortcuts
+// such as WriteTo that would bypass the hasher.
+type contextReader struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r contextReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
+}
+
+// Writer takes a blob whose digest is not known yet, such as the output of a
+// process. Exactly one of Commit and Abort takes effect. It is not safe for use
+// by several goroutines.
+type Writer struct {
+	store  *Store
+	file   *os.File
+	hasher *digest.Hasher
+}
+
+// NewWriter begins a blob.
+func (s *Store) NewWriter() (*Writer, error) {
+	file, err := os.CreateTemp(s.layout.Temp(), "blob-*")
+	if err != nil {
+		return nil, fmt.Errorf("begin a blob: %w", err)
+	}
+	return &Writer{s, file, digest.NewHasher(s.fn)}, nil
+}
+
+// Write adds bytes to the blob.
+func (w *Writer) Write(p []byte) (int, error) {
+	n, err := w.file.Write(p)
+	w.hasher.Write(p[:n])
+	if err != nil {
+		return n, fmt.Errorf("write a blob: %w", err)
+	}
+	return n, nil
+}
+
+// Commit gives the blob its name and returns it.
+func (w *Writer) Commit() (digest.Digest, error) { return w.commit(plain) }
+
+func (w *Writer) commit(f form) (digest.Digest, error) {
+	d := w.hasher.Digest()
+	file := w.file
+	w.file = nil
+	if err := file.Close(); err != nil {
+		os.Remove(file.Name())
+		return d, fmt.Errorf("close blob %s: %w", d, err)
+	}
+	return d, w.store.place(file.Name(), d, f)
+}
+
+// Abort drops the blob when it was not committed.
+func (w *Writer) Abort() {
+	if w.file != nil {
+		w.file.Close()
+		os.Remove(w.file.Name())
+		w.file = nil
+	}
+}
+
+// place makes a finished private file the blob d. The file is gone afterwards,
+// placed or not.
+func (s *Store) place(from string, d digest.Digest, f form) error {
+	err := finish(from, d, f)
+	if err == nil {
+		err = caches.Replace(from, s.path(d, f))
+	}
+	if err != nil {
+		os.Remove(from)
+		return fmt.Errorf("add blob %s: %w", d, err)
+	}
+	return nil
+}
+
+func finish(path string, d digest.Digest, f form) error {
+	if err := os.Chmod(path, f.mode()); err != nil {
+		return err
+	}
+	stamp := ModTime(d)
+	return os.Chtimes(path, stamp, stamp)
+}
+
+// Adopt moves a file out of a private layer into the store, without a copy
+// where that is safe, and returns its digest. Nobody may have the file open for
+// writing: the processes of the layer must be gone.
+func (s *Store) Adopt(ctx context.Context, path string, isExecutable bool) (digest.Digest, error) {
+	file, err := openPrivate(path)
+	if err != nil {
+		return digest.Digest{}, fmt.Errorf("read output: %w", err)
+	}
+	defer file.Close()
+	d, err := digest.OfReader(s.fn, contextReader{ctx, file})
+	if err != nil {
+		return digest.Digest{}, fmt.Errorf("read output %s: %w", path, err)
+	}
+	f := formOf(isExecutable)
+	if info, err := os.Lstat(s.path(d, f)); err == nil && info.Size() == d.Size() {
+		return d, nil
+	}
+	if info, err := file.Stat(); err == nil && info.Sys().(*syscall.Stat_t).Nlink > 1 {
+		return d, s.AddFile(ctx, path, d, isExecutable)
+	}
+	return d, s.place(path, d, f)
+}
+
+// openPrivate opens a file of ours even when its process left it unreadable.
+func openPrivate(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	if errors.Is(err, fs.ErrPermission) {
+		if err = os.Chmod(path, 0o600); err == nil {
+			file, err = os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+		}
+	}
+	return file, err
+}

@@ -1,0 +1,177 @@
+// Package cas keeps blobs under their digests, and trees of such blobs as
+// directories that a sandbox can mount.
+//
+// A blob is one file, complete and never modified once it has its name. It is
+// kept in up to two forms, plain (mode 0644) and executable (mode 0755),
+// because trees are made of hard links to blobs and a link shares its mode.
+// Every process of the store's user may read and add at the same time without a
+// lock: adding is a temporary file and one rename, and two that add the same
+// blob add the same bytes. A crash leaves at most files under the store's
+// temporary folder.
+//
+// The time stamps of a blob are made from its digest, see [ModTime].
+package cas
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"larder/caches"
+	"larder/digest"
+)
+
+// ErrMissing says that a blob is not in the store.
+var ErrMissing = errors.New("not in the store")
+
+// ErrCorrupt says that the bytes of a blob are not those that its digest names.
+var ErrCorrupt = errors.New("content does not match its digest")
+
+// maxWhole is the largest blob that [Store.Blob] reads into memory: a Directory
+// message of a million entries is below it.
+const maxWhole = 256 << 20
+
+// Store is the blobs of one store in one digest function. It is safe for use by
+// many goroutines and processes.
+type Store struct {
+	layout caches.Layout
+	fn     digest.Function
+	folder string
+}
+
+// Open returns the blobs of the store at layout under fn.
+func Open(layout caches.Layout, fn digest.Function) *Store {
+	return &Store{layout, fn, filepath.Join(layout.CAS(), fn.String())}
+}
+
+// Function returns the digest function that names the blobs.
+func (s *Store) Function() digest.Function { return s.fn }
+
+// form is which of the two files of a blob is meant.
+type form string
+
+const (
+	plain      form = ""
+	executable form = ".x"
+)
+
+func formOf(isExecutable bool) form {
+	if isExecutable {
+		return executable
+	}
+	return plain
+}
+
+func (f form) other() form {
+	if f == plain {
+		return executable
+	}
+	return plain
+}
+
+func (f form) mode() os.FileMode {
+	if f == executable {
+		return 0o755
+	}
+	return 0o644
+}
+
+func (s *Store) path(d digest.Digest, f form) string {
+	hash := d.Hash()
+	return filepath.Join(s.folder, hash[:2], hash+string(f))
+}
+
+// Has reports whether the blob is there, in either form and with its length.
+func (s *Store) Has(d digest.Digest) bool {
+	_, err := s.find(d)
+	return err == nil
+}
+
+func (s *Store) find(d digest.Digest) (string, error) {
+	for _, f := range []form{plain, executable} {
+		path := s.path(d, f)
+		info, err := os.Lstat(path)
+		if err == nil && info.Size() == d.Size() {
+			return path, nil
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("look for blob %s: %w", d, err)
+		}
+	}
+	return "", fmt.Errorf("blob %s: %w", d, ErrMissing)
+}
+
+// Open opens the blob for reading. The bytes are not verified.
+func (s *Store) Open(d digest.Digest) (*os.File, error) {
+	path, err := s.find(d)
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open blob %s: %w", d, err)
+	}
+	return file, nil
+}
+
+// Blob reads a whole blob and verifies it. It is for small blobs, such as
+// directories; one above 256 MiB is refused.
+func (s *Store) Blob(_ context.Context, d digest.Digest) ([]byte, error) {
+	if d.Size() > maxWhole {
+		return nil, fmt.Errorf("blob %s: too large to be read whole", d)
+	}
+	path, err := s.find(d)
+	if err != nil {
+		return nil, err
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read blob %s: %w", d, err)
+	}
+	if digest.Of(s.fn, data) != d {
+		return nil, fmt.Errorf("blob %s: %w", d, ErrCorrupt)
+	}
+	return data, nil
+}
+
+// CopyTo writes the bytes of a blob to w, with memory that does not grow with
+// the blob.
+func (s *Store) CopyTo(w io.Writer, d digest.Digest) error {
+	file, err := s.Open(d)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if _, err := io.Copy(w, file); err != nil {
+		return fmt.Errorf("copy blob %s: %w", d, err)
+	}
+	return nil
+}
+
+// ModTime is the modification time of every file with this digest in a tree:
+// a whole second between 1980 and 2014, chosen by the digest. Tools that tell
+// an edit by time and size alone (mypy, pytest's compiled files, ruff, eslint)
+// would take one fixed time for "unchanged" after an edit that keeps the
+// length, and answer wrongly from their cache; with a time that follows the
+// content they are right, and an unchanged file has the same time everywhere.
+// The range is what zip files can hold, whole seconds because mypy cuts there.
+func ModTime(d digest.Digest) time.Time {
+	var bits int64
+	for _, c := range []byte(d.Hash()[:8]) {
+		bits = bits<<4 | int64(nibble(c))
+	}
+	const firstOf1980 = 315532800
+	return time.Unix(firstOf1980+bits&(1<<30-1), 0)
+}
+
+func nibble(c byte) byte {
+	if c >= 'a' {
+		return c - 'a' + 10
+	}
+	return c - '0'
+}

@@ -1,0 +1,176 @@
+package cas
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"larder/digest"
+)
+
+// Export writes one entry of a tree to the host path dest: a file or symbolic
+// link by one rename, a directory by putting every entry of it into its place.
+// What stands in the way of the same kind is replaced; a file in the way of a
+// directory, or the reverse, is an error. Other files in a directory that is
+// there already stay: nothing of a user's is removed. Symbolic links are
+// written as they are and never followed below dest.
+func (s *Store) Export(ctx context.Context, entry digest.Entry, dest string) error {
+	if err := os.MkdirAll(filepath.Dir(dest), 0o777); err != nil {
+		return fmt.Errorf("make a folder for %s: %w", dest, err)
+	}
+	switch entry.Kind {
+	case digest.KindSymlink:
+		return exportLink(entry.Target, dest)
+	case digest.KindFile:
+		return s.exportFile(entry, dest)
+	}
+	if err := exportFolder(dest); err != nil {
+		return err
+	}
+	return digest.Walk(ctx, s, entry.Digest, func(path string, entry digest.Entry) error {
+		at := filepath.Join(dest, path)
+		switch entry.Kind {
+		case digest.KindDirectory:
+			return exportFolder(at)
+		case digest.KindSymlink:
+			return exportLink(entry.Target, at)
+		}
+		return s.exportFile(entry, at)
+	})
+}
+
+// exportFolder makes a directory, or keeps the real one that is there. A link
+// in its place is refused: following it would write somewhere else.
+func exportFolder(at string) error {
+	err := os.Mkdir(at, 0o777)
+	if errors.Is(err, fs.ErrExist) {
+		info, statErr := os.Lstat(at)
+		if statErr == nil && info.IsDir() {
+			return nil
+		}
+		return fmt.Errorf("write directory %s: something that is not a directory is in its place; remove it or choose another place", at)
+	}
+	if err != nil {
+		return fmt.Errorf("write directory %s: %w", at, err)
+	}
+	return nil
+}
+
+func exportLink(target, at string) error {
+	temp, err := besides(at)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp)
+	if err := os.Remove(temp); err != nil {
+		return fmt.Errorf("write link %s: %w", at, err)
+	}
+	if err := os.Symlink(target, temp); err != nil {
+		return fmt.Errorf("write link %s: %w", at, err)
+	}
+	return moveOver(temp, at)
+}
+
+// besides makes an empty file of ours beside at, so that a rename can follow.
+func besides(at string) (string, error) {
+	file, err := os.CreateTemp(filepath.Dir(at), ".larder-*")
+	if err != nil {
+		return "", fmt.Errorf("write %s: %w", at, err)
+	}
+	return file.Name(), file.Close()
+}
+
+func moveOver(temp, at string) error {
+	if err := os.Rename(temp, at); err != nil {
+		if errors.Is(err, syscall.EISDIR) || errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("write %s: a directory is in its place; remove it or choose another place", at)
+		}
+		return fmt.Errorf("write %s: %w", at, err)
+	}
+	return nil
+}
+
+func (s *Store) exportFile(entry digest.Entry, at string) error {
+	if s.upToDate(entry, at) {
+		return nil
+	}
+	temp, err := besides(at)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp)
+	if err := s.fill(temp, entry.Digest); err != nil {
+		return fmt.Errorf("write %s: %w", at, err)
+	}
+	if err := os.Chmod(temp, exportMode(entry.Executable)); err != nil {
+		return fmt.Errorf("write %s: %w", at, err)
+	}
+	return moveOver(temp, at)
+}
+
+// upToDate spares a file that has the bytes already: its time stays, and so do
+// the conclusions that other tools draw from it.
+func (s *Store) upToDate(entry digest.Entry, at string) bool {
+	info, err := os.Lstat(at)
+	if err != nil || !info.Mode().IsRegular() || info.Size() != entry.Digest.Size() || info.Mode().Perm()&0o100 != exportMode(entry.Executable)&0o100 {
+		return false
+	}
+	file, err := os.Open(at)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	have, err := digest.OfReader(s.fn, file)
+	return err == nil && have == entry.Digest
+}
+
+func exportMode(isExecutable bool) os.FileMode { return formOf(isExecutable).mode() }
+
+// fill copies a blob into the file at path and checks the bytes on the way.
+func (s *Store) fill(path string, d digest.Digest) error {
+	blob, err := s.Open(d)
+	if err != nil {
+		return err
+	}
+	defer blob.Close()
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		return err
+	}
+	hasher := digest.NewHasher(s.fn)
+	_, err = io.CopyBuffer(io.MultiWriter(file, hasher), contextReader{context.Background(), blob}, make([]byte, bufferSize(d.Size())))
+	if err := errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	if hasher.Digest() != d {
+		return fmt.Errorf("blob %s: %w", d, ErrCorrupt)
+	}
+	return nil
+}
+
+// Inside reports whether path stays below root once the symbolic links of its
+// parents are resolved, so that an output is never written elsewhere.
+func Inside(root, path string) bool {
+	resolvedRoot, err := filepath.EvalSymlinks(root)
+	if err != nil {
+		return false
+	}
+	parent := filepath.Dir(path)
+	for {
+		resolved, err := filepath.EvalSymlinks(parent)
+		if err == nil {
+			return resolved == resolvedRoot || strings.HasPrefix(resolved, resolvedRoot+"/")
+		}
+		if next := filepath.Dir(parent); next != parent {
+			parent = next
+			continue
+		}
+		return false
+	}
+}

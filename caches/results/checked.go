@@ -1,0 +1,79 @@
+package results
+
+import (
+	"context"
+
+	"larder/digest"
+)
+
+// Blobs tells what of an answer is there: the store's blobs, or a cluster's.
+type Blobs interface {
+	Has(d digest.Digest) bool
+	HasTree(ctx context.Context, root digest.Digest) (bool, error)
+}
+
+// Checked hands out only records that can be trusted.
+type Checked struct {
+	backend Backend
+	blobs   Blobs
+}
+
+// NewChecked wraps backend; an answer is whole when blobs has all of it.
+func NewChecked(backend Backend, blobs Blobs) Checked { return Checked{backend, blobs} }
+
+// Lookup returns the record of key, or nil when there is none, when a blob of
+// it is missing, or when a path that it observed has changed.
+func (c Checked) Lookup(ctx context.Context, key digest.Digest) (*Record, error) {
+	record, err := c.backend.Load(ctx, key)
+	if err != nil || record == nil {
+		return nil, err
+	}
+	if whole, err := c.whole(ctx, key.Function(), record); err != nil || !whole {
+		return nil, err
+	}
+	for _, observation := range record.Observed {
+		if !observation.Holds(ctx, key.Function()) {
+			return nil, nil
+		}
+	}
+	return record, nil
+}
+
+// Record keeps the answer of key.
+func (c Checked) Record(ctx context.Context, key digest.Digest, record *Record) error {
+	return c.backend.Save(ctx, key, record)
+}
+
+// whole reports whether every blob that the record names is there. A digest
+// that cannot be read makes the record useless, not an error.
+func (c Checked) whole(ctx context.Context, fn digest.Function, record *Record) (bool, error) {
+	texts := []string{record.Stdout, record.Stderr}
+	var roots []string
+	for _, output := range record.Outputs {
+		switch output.Kind {
+		case "file":
+			texts = append(texts, output.Digest)
+		case "directory":
+			roots = append(roots, output.Digest)
+		}
+	}
+	if record.OutputTree != "" {
+		texts = append(texts, record.OutputTree)
+	}
+	for _, text := range texts {
+		d, err := digest.Parse(fn, text)
+		if err != nil || !c.blobs.Has(d) {
+			return false, nil
+		}
+	}
+	for _, text := range roots {
+		root, err := digest.Parse(fn, text)
+		if err != nil {
+			return false, nil
+		}
+		if whole, err := c.blobs.HasTree(ctx, root); err != nil || !whole {
+			return false, err
+		}
+	}
+	return true, nil
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/urfave/cli/v3"
+)
+
+// execute runs one command line and returns the exit code of the process.
+func execute(ctx context.Context, args []string) int {
+	app := newApp()
+	err := app.Run(ctx, args)
+	var exit exitCode
+	if errors.As(err, &exit) {
+		return int(exit)
+	}
+	if err != nil {
+		complain(err)
+		return codeFailed
+	}
+	return 0
+}
+
+// exitCode is the exit code of a process whose message, if any, is out already.
+type exitCode int
+
+// Error is never shown.
+func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
+
+// Exit codes of larder itself, as timeout(1), env(1) and docker use them.
+const (
+	codeTimedOut      = 124
+	codeFailed        = 125
+	codeNotExecutable = 126
+	codeNotFound      = 127
+)
+
+func complain(err error) { fmt.Fprintf(os.Stderr, "larder: %v\n", err) }
+
+// newApp is the table of commands. Building it does no work.
+func newApp() *cli.Command {
+	return &cli.Command{
+		Name:  "larder",
+		Usage: "run build actions in sandboxes, with caches that survive and results that are kept",
+		Description: "Start with:  larder run -i . --mutable mypy=.mypy_cache,publish=0,1 -- mypy src\n" +
+			"See what this machine offers:  larder doctor",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "store", Usage: "`DIR` that holds blobs, results and caches (default: $LARDER_STORE, larder.toml, the user's cache directory)"},
+		},
+		Commands: []*cli.Command{
+			runCommand(), digestCommand(), cacheCommand(), doctorCommand(), demoCommand(), versionCommand(),
+		},
+		EnableShellCompletion:           true,
+		ConfigureShellCompletionCommand: describeCompletion,
+		DisableSliceFlagSeparator:       true,
+		HideVersion:                     true,
+		Action:                          helpOrUnknown,
+		OnUsageError:                    usageError,
+		ExitErrHandler:                  func(context.Context, *cli.Command, error) {},
+		Writer:                          os.Stdout,
+		ErrWriter:                       io.Discard,
+	}
+}
+
+func describeCompletion(command *cli.Command) {
+	command.Hidden = false
+	command.Usage = "print a completion script for bash, zsh, fish or pwsh"
+}
+
+func helpOrUnknown(_ context.Context, command *cli.Command) error {
+	if name := command.Args().First(); name != "" {
+		complain(fmt.Errorf("there is no command %q; see larder help (to run a program, write larder run -- %s)", name, name))
+		return exitCode(codeFailed)
+	}
+	return cli.ShowRootCommandHelp(command)
+}
+
+func usageError(_ context.Context, command *cli.Command, err error, _ bool) error {
+	return fmt.Errorf("%w; see %s --help", err, command.FullName())
+}
+
+// needArgs refuses a call with the wrong number of arguments; most below zero
+// is no upper bound.
+func needArgs(command *cli.Command, least, most int) error {
+	n := command.Args().Len()
+	if n < least || most >= 0 && n > most {
+		return fmt.Errorf("%s: %d arguments given; usage: %s %s", command.FullName(), n, command.FullName(), command.ArgsUsage)
+	}
+	return nil
+}

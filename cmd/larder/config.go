@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"larder/executor/action"
+)
+
+// settings is what larder.toml can say. The files in the root and above it are
+// read first, the nearest one winning, and the user's own last.
+type settings struct {
+	Store   string                  `toml:"store"`
+	Results string                  `toml:"results"`
+	Digest  string                  `toml:"digest-function"`
+	Caches  map[string]cacheSetting `toml:"cache"`
+}
+
+// cacheSetting are the options of a named cache, so that its name is enough on
+// the command line.
+type cacheSetting struct {
+	Path       string `toml:"path"`
+	Scope      string `toml:"scope"`
+	Key        string `toml:"key"`
+	Publish    string `toml:"publish"`
+	OnConflict string `toml:"on-conflict"`
+	Keep       int    `toml:"keep"`
+}
+
+func (c cacheSetting) spec() action.CacheSpec {
+	return action.CacheSpec{Path: c.Path, Scope: c.Scope, Key: c.Key, Publish: c.Publish, OnConflict: c.OnConflict, Keep: c.Keep}
+}
+
+// loadSettings reads every configuration file that applies to root.
+func loadSettings(root string) (settings, error) {
+	merged := settings{Caches: map[string]cacheSetting{}}
+	for _, path := range configFiles(root) {
+		one, err := readSettings(path)
+		if err != nil {
+			return settings{}, err
+		}
+		merged.fill(one)
+	}
+	return merged, nil
+}
+
+func configFiles(root string) []string {
+	var paths []string
+	for folder := root; ; folder = filepath.Dir(folder) {
+		paths = append(paths, filepath.Join(folder, "larder.toml"))
+		if folder == filepath.Dir(folder) {
+			break
+		}
+	}
+	if folder, err := os.UserConfigDir(); err == nil {
+		paths = append(paths, filepath.Join(folder, "larder", "larder.toml"))
+	}
+	return paths
+}
+
+// fill takes from one what is not set yet.
+func (s *settings) fill(one settings) {
+	for _, pair := range []struct{ to, from *string }{
+		{&s.Store, &one.Store}, {&s.Results, &one.Results}, {&s.Digest, &one.Digest},
+	} {
+		if *pair.to == "" {
+			*pair.to = *pair.from
+		}
+	}
+	for name, cache := range one.Caches {
+		if _, known := s.Caches[name]; !known {
+			s.Caches[name] = cache
+		}
+	}
+}
+
+// readSettings reads one file; a missing one is empty. Relative paths in it
+// are relative to its folder.
+func readSettings(path string) (settings, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return settings{}, nil
+	}
+	if err != nil {
+		return settings{}, fmt.Errorf("read the configuration: %w", err)
+	}
+	var one settings
+	decoder := toml.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&one); err != nil {
+		return settings{}, describeTOML(path, err)
+	}
+	if one.Store != "" && !filepath.IsAbs(one.Store) {
+		one.Store = filepath.Join(filepath.Dir(path), one.Store)
+	}
+	return one, nil
+}
+
+// describeTOML names the file, the line and the key of the first problem.
+func describeTOML(path string, err error) error {
+	var unknown *toml.StrictMissingError
+	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
+		first := unknown.Errors[0]
+		line, _ := first.Position()
+		key := ""
+		for i, part := range first.Key() {
+			if i > 0 {
+				key += "."
+			}
+			key += part
+		}
+		if isLater(first.Key()[0]) {
+			return fmt.Errorf("%s:%d: %s is not yet in this version of larder; leave it out", path, line, key)
+		}
+		return fmt.Errorf("%s:%d: unknown key %s; there are store, results, digest-function and [cache.NAME] with path, scope, key, publish, on-conflict and keep", path, line, key)
+	}
+	var wrong *toml.DecodeError
+	if errors.As(err, &wrong) {
+		line, _ := wrong.Position()
+		return fmt.Errorf("%s:%d: %w", path, line, err)
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+func isLater(key string) bool {
+	return key == "size-cap" || key == "max-size" || key == "remote" || key == "preset"
+}
+
+// storeFolder decides where the store is: flag, environment, configuration, the
+// user's cache directory.
+func storeFolder(flag string, configured settings) (string, error) {
+	for _, choice := range []string{flag, os.Getenv("LARDER_STORE"), configured.Store} {
+		if choice != "" {
+			return filepath.Abs(choice)
+		}
+	}
+	folder, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("there is no place for the store: %w; name one with --store DIR or LARDER_STORE", err)
+	}
+	return filepath.Join(folder, "larder"), nil
+}

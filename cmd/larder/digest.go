@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"larder/digest"
+)
+
+func digestCommand() *cli.Command {
+	asJSON := &cli.BoolFlag{Name: "json", Usage: "print JSON"}
+	return &cli.Command{
+		Name: "digest", Usage: "look at trees and blobs in the store",
+		OnUsageError: usageError,
+		Commands: []*cli.Command{
+			{
+				Name: "scan", Usage: "store a directory as a tree and print its digest", ArgsUsage: "DIR",
+				Flags: []cli.Flag{
+					&cli.StringSliceFlag{Name: "input", Aliases: []string{"i"}, Usage: "only what `PATTERN` selects, in gitignore syntax (default: '.', all that ignore files do not exclude)"},
+					asJSON,
+				},
+				DisableSliceFlagSeparator: true, Action: digestScan, OnUsageError: usageError,
+			},
+			{Name: "ls", Usage: "list a tree", ArgsUsage: "DIGEST", Flags: []cli.Flag{asJSON}, Action: digestList, OnUsageError: usageError},
+			{Name: "cat", Usage: "print a blob, or a file of a tree", ArgsUsage: "DIGEST[:PATH]", Action: digestCat, OnUsageError: usageError},
+			{Name: "export", Usage: "write a tree, or a blob, to the host", ArgsUsage: "DIGEST DIR", Action: digestExport, OnUsageError: usageError},
+		},
+	}
+}
+
+func digestScan(ctx context.Context, command *cli.Command) error {
+	if err := needArgs(command, 1, 1); err != nil {
+		return err
+	}
+	root, err := filepath.Abs(command.Args().First())
+	if err != nil {
+		return fmt.Errorf("find the directory: %w", err)
+	}
+	shop, err := openWorkshop(command, root)
+	if err != nil {
+		return err
+	}
+	patterns := command.StringSlice("input")
+	if len(patterns) == 0 {
+		patterns = []string{"."}
+	}
+	file := shop.indexFile(root)
+	index := digest.LoadIndex(file, shop.blobs.Function())
+	tree, err := digest.Scan(ctx, root, digest.ScanOptions{Function: shop.blobs.Function(), Patterns: patterns, Index: index})
+	if err != nil {
+		return err
+	}
+	// The index is advice: when it cannot be written the next scan is slower.
+	_ = index.Save(func(data []byte) error { return shop.layout.WriteFile(file, data, 0o644) })
+	if err := shop.blobs.AddTree(ctx, tree, root); err != nil {
+		return err
+	}
+	if command.Bool("json") {
+		return printJSON(map[string]any{"digest": tree.Root.String(), "files": tree.Stats.Files, "digest_function": shop.blobs.Function().String()})
+	}
+	fmt.Println(tree.Root)
+	return nil
+}
+
+// listedEntry is one line of digest ls --json.
+type listedEntry struct {
+	Path       string `json:"path"`
+	Kind       string `json:"kind"`
+	Digest     string `json:"digest,omitempty"`
+	Executable bool   `json:"executable,omitempty"`
+	Target     string `json:"target,omitempty"`
+}
+
+func digestList(ctx context.Context, command *cli.Command) error {
+	shop, entry, err := namedEntry(ctx, command)
+	if err != nil {
+		return err
+	}
+	if entry.Kind != digest.KindDirectory {
+		return fmt.Errorf("%s is a file, not a tree; larder digest cat prints it", command.Args().First())
+	}
+	return digest.Walk(ctx, shop.blobs, entry.Digest, func(path string, entry digest.Entry) error {
+		if command.Bool("json") {
+			return printJSON(listedEntry{path, entry.Kind.String(), entry.Digest.String(), entry.Executable, entry.Target})
+		}
+		_, err := fmt.Println(listLine(path, entry))
+		return err
+	})
+}
+
+func listLine(path string, entry digest.Entry) string {
+	switch {
+	case entry.Kind == digest.KindDirectory:
+		return fmt.Sprintf("d %s %s/", entry.Digest, path)
+	case entry.Kind == digest.KindSymlink:
+		return fmt.Sprintf("l %s -> %s", path, entry.Target)
+	case entry.Executable:
+		return fmt.Sprintf("x %s %s", entry.Digest, path)
+	}
+	return fmt.Sprintf("f %s %s", entry.Digest, path)
+}
+
+func digestCat(ctx context.Context, command *cli.Command) error {
+	shop, entry, err := namedEntry(ctx, command)
+	if err != nil {
+		return err
+	}
+	if entry.Kind == digest.KindSymlink {
+		return fmt.Errorf("%s is a symbolic link to %s", command.Args().First(), entry.Target)
+	}
+	return shop.blobs.CopyTo(os.Stdout, entry.Digest)
+}
+
+func digestExport(ctx context.Context, command *cli.Command) error {
+	if err := needArgs(command, 2, 2); err != nil {
+		return err
+	}
+	shop, entry, err := namedEntry(ctx, command)
+	if err != nil {
+		return err
+	}
+	return shop.blobs.Export(ctx, entry, command.Args().Get(1))
+}
+
+// namedEntry finds what DIGEST or DIGEST:PATH means. A digest alone is a tree
+// when its blob reads as a directory, unless the blob is too large for one.
+func namedEntry(ctx context.Context, command *cli.Command) (*workshop, digest.Entry, error) {
+	if err := needArgs(command, 1, 2); err != nil {
+		return nil, digest.Entry{}, err
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return nil, digest.Entry{}, fmt.Errorf("find the current directory: %w", err)
+	}
+	shop, err := openWorkshop(command, here)
+	if err != nil {
+		return nil, digest.Entry{}, err
+	}
+	text, path, hasPath := strings.Cut(command.Args().First(), ":")
+	d, err := digest.Parse(shop.blobs.Function(), text)
+	if err != nil {
+		return nil, digest.Entry{}, err
+	}
+	if hasPath {
+		entry, err := digest.Lookup(ctx, shop.blobs, d, path)
+		return shop, entry, err
+	}
+	kind, err := shop.kindOf(ctx, d, command.Name)
+	return shop, digest.Entry{Kind: kind, Digest: d}, err
+}
+
+func (w *workshop) kindOf(ctx context.Context, d digest.Digest, verb string) (digest.Kind, error) {
+	const largestDirectory = 64 << 20
+	if verb == "cat" || d.Size() > largestDirectory {
+		return digest.KindFile, nil
+	}
+	data, err := w.blobs.Blob(ctx, d)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := digest.DecodeDirectory(w.blobs.Function(), data); err != nil {
+		return digest.KindFile, nil
+	}
+	return digest.KindDirectory, nil
+}
+
+func printJSON(value any) error {
+	encoder := json.NewEncoder(io.Writer(os.Stdout))
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return fmt.Errorf("print JSON: %w", err)
+	}
+	return nil
+}

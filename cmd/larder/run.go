@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/urfave/cli/v3"
+
+	"larder/caches"
+	"larder/executor"
+	"larder/executor/action"
+	"larder/sandbox"
+)
+
+func runCommand() *cli.Command {
+	one := 1
+	return &cli.Command{
+		Name: "run", Usage: "run one command in a sandbox",
+		ArgsUsage: "[flags] [--] COMMAND [ARG...]",
+		Flags:     runFlags(), StopOnNthArg: &one,
+		DisableSliceFlagSeparator: true,
+		OnUsageError:              usageError,
+		Action:                    run,
+	}
+}
+
+// run is larder run, from flags to exit code.
+func run(ctx context.Context, command *cli.Command) error {
+	request, shop, err := prepare(command)
+	if err != nil {
+		return err
+	}
+	ctx, signals, stop := relaySignals(ctx)
+	defer stop()
+	request.Signals = signals
+	result, err := shop.executor().Run(ctx, request)
+	result.ExitCode = exitCodeOf(result, err)
+	reportWarnings(result)
+	reportEnd(request.Action, result, err)
+	if err := writeRecord(command.String("json"), result); err != nil {
+		return err
+	}
+	if result.ExitCode != 0 {
+		return exitCode(result.ExitCode)
+	}
+	return nil
+}
+
+// prepare turns flags, environment and configuration into a request.
+func prepare(command *cli.Command) (executor.Request, *workshop, error) {
+	none := executor.Request{}
+	if err := refuseLater(command); err != nil {
+		return none, nil, err
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return none, nil, fmt.Errorf("find the current directory: %w", err)
+	}
+	shop, err := openWorkshop(command, rootOf(command, here))
+	if err != nil {
+		return none, nil, err
+	}
+	spec, err := specOf(command, shop.settings)
+	if err != nil {
+		return none, nil, err
+	}
+	wanted, err := spec.Validate(here)
+	if err != nil {
+		return none, nil, err
+	}
+	policy, err := resultPolicy(command, shop.settings)
+	if err != nil {
+		return none, nil, err
+	}
+	request := executor.Request{Action: wanted, Results: policy, OutputTo: command.String("output-to")}
+	request.Streams = streamsFor(policy, command.String("json"))
+	if to := request.OutputTo; to != "" && to != executor.OutputNone {
+		request.OutputTo, err = filepath.Abs(to)
+	}
+	return request, shop, err
+}
+
+func rootOf(command *cli.Command, here string) string {
+	root := command.String("root")
+	if !filepath.IsAbs(root) {
+		root = filepath.Join(here, root)
+	}
+	return root
+}
+
+// resultPolicy reads --results, LARDER_RESULTS or the configuration.
+func resultPolicy(command *cli.Command, configured settings) (executor.ResultPolicy, error) {
+	text := command.String("results")
+	if command.Bool("no-cache") {
+		text = "off"
+	}
+	for _, choice := range []string{os.Getenv("LARDER_RESULTS"), configured.Results, "read-write"} {
+		if text == "" {
+			text = choice
+		}
+	}
+	switch text {
+	case "off":
+		return executor.ResultPolicy{}, nil
+	case "read":
+		return executor.ResultPolicy{Read: true}, nil
+	case "write":
+		return executor.ResultPolicy{Write: true}, nil
+	case "read-write":
+		return executor.ResultPolicy{Read: true, Write: true}, nil
+	}
+	return executor.ResultPolicy{}, fmt.Errorf("%w results policy %q: use off, read, write or read-write", caches.ErrInvalid, text)
+}
+
+// streamsFor decides who gets standard input and output. An interactive tool
+// gets the terminal itself, which it can only when the result is not kept.
+func streamsFor(policy executor.ResultPolicy, record string) executor.Streams {
+	streams := executor.Streams{Input: executor.ClassifyInput(os.Stdin), Stdout: os.Stdout, Stderr: os.Stderr}
+	if record == "-" {
+		streams.Stdout = os.Stderr
+	}
+	off := policy == executor.ResultPolicy{}
+	if off && record != "-" && streams.Input.Kind == executor.InputTerminal && isTerminal(os.Stdout) && isTerminal(os.Stderr) {
+		streams.Direct = os.Stdout
+	}
+	return streams
+}
+
+// relaySignals passes signals to larder on to the command. After the first one
+// that asks for an end, and the time of grace, the context is cancelled.
+func relaySignals(ctx context.Context) (context.Context, <-chan os.Signal, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	received := make(chan os.Signal, 8)
+	signal.Notify(received, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
+	passed := make(chan os.Signal, 8)
+	go func() {
+		for s := range received {
+			if s != syscall.SIGUSR1 && s != syscall.SIGUSR2 {
+				afterGrace(ctx, cancel)
+			}
+			select {
+			case passed <- s:
+			default: // the command has eight signals waiting already
+			}
+		}
+	}()
+	return ctx, passed, func() {
+		signal.Stop(received)
+		cancel()
+	}
+}
+
+// exitCodeOf gives the exit code of the process: the command's own, or one that
+// says what larder could not do.
+func exitCodeOf(result *action.Result, err error) int {
+	var notStarted *sandbox.ExecError
+	switch {
+	case err == nil:
+		return result.ExitCode
+	case errors.As(err, &notStarted) && notStarted.NotFound():
+		return codeNotFound
+	case errors.As(err, &notStarted):
+		return codeNotExecutable
+	}
+	return codeFailed
+}
+
+// writeRecord writes the result record where --json says.
+func writeRecord(to string, result *action.Result) error {
+	if to == "" {
+		return nil
+	}
+	data, err := json.Marshal(result)
+	if err != nil {
+		return fmt.Errorf("write the result record: %w", err)
+	}
+	data = append(data, '\n')
+	if to == "-" {
+		_, err = os.Stdout.Write(data)
+	} else {
+		err = os.WriteFile(to, data, 0o666)
+	}
+	if err != nil {
+		return fmt.Errorf("write the result record: %w", err)
+	}
+	return nil
+}
+
+func reportWarnings(result *action.Result) {
+	for _, warning := range result.Warnings {
+		fmt.Fprintf(os.Stderr, "larder: warning: %s\n", warning)
+	}
+	for _, cache := range result.Caches {
+		for _, violation := range cache.Violations {
+			fmt.Fprintf(os.Stderr, "larder: warning: cache %s: %s was %s, which an append-only cache does not allow; it keeps what it had\n", cache.Name, violation.Path, violation.Kind)
+		}
+		for _, path := range cache.Conflicts {
+			fmt.Fprintf(os.Stderr, "larder: warning: cache %s: %s was added by another run first, with other content, which stays\n", cache.Name, path)
+		}
+	}
+}
+
+// reportEnd says what happened when it was not simply the command's own end.
+func reportEnd(wanted *action.Action, result *action.Result, err error) {
+	switch {
+	case err != nil:
+		complain(err)
+	case result.Status == action.StatusTimeout:
+		complain(fmt.Errorf("%s ran longer than %s and was ended; give it more time with --timeout", wanted.Argv[0], wanted.Timeout))
+	case result.Status == action.StatusKilled && result.Signal != 0:
+		complain(fmt.Errorf("%s was ended by signal %d (%s); its caches were not published", wanted.Argv[0], result.Signal, syscall.Signal(result.Signal)))
+	case result.Status == action.StatusKilled:
+		complain(fmt.Errorf("%s was interrupted; its caches were not published", wanted.Argv[0]))
+	case result.Status == action.StatusFailed && len(result.Outputs) > 0:
+		output := result.Outputs[0]
+		complain(fmt.Errorf("%s failed, so its outputs were not written back; larder digest cat %s shows %s", wanted.Argv[0], output.Digest, output.Path))
+	}
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	_, err := getTermios(file)
+	return err == nil
+}

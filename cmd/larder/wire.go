@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"larder/caches"
+	"larder/caches/cas"
+	"larder/caches/named"
+	"larder/caches/results"
+	"larder/digest"
+	"larder/executor"
+	"larder/executor/local"
+)
+
+// grace is how long a command has to end after it was asked to.
+const grace = 5 * time.Second
+
+// workshop is an opened store with what works on it.
+type workshop struct {
+	settings settings
+	layout   caches.Layout
+	blobs    *cas.Store
+	named    *named.Store
+	logger   *slog.Logger
+}
+
+// openWorkshop reads the settings for root and opens the store.
+func openWorkshop(command *cli.Command, root string) (*workshop, error) {
+	configured, err := loadSettings(root)
+	if err != nil {
+		return nil, err
+	}
+	folder, err := storeFolder(command.String("store"), configured)
+	if err != nil {
+		return nil, err
+	}
+	layout, err := caches.OpenLayout(folder)
+	if err != nil {
+		return nil, err
+	}
+	fn, err := digestFunction(configured)
+	if err != nil {
+		return nil, err
+	}
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	return &workshop{configured, layout, cas.Open(layout, fn), named.Open(layout, logger), logger}, nil
+}
+
+func digestFunction(configured settings) (digest.Function, error) {
+	text := os.Getenv("LARDER_DIGEST_FUNCTION")
+	if text == "" {
+		text = configured.Digest
+	}
+	if text == "" {
+		return digest.BLAKE3, nil
+	}
+	fn, err := digest.ParseFunction(text)
+	if err != nil {
+		return 0, fmt.Errorf("digest function: %w", err)
+	}
+	return fn, nil
+}
+
+// executor wires the pipeline for this machine.
+func (w *workshop) executor() *executor.Executor {
+	home, _ := os.UserHomeDir()
+	runner := local.New(local.Config{
+		Layout: w.layout, Blobs: w.blobs, Named: w.named, Logger: w.logger,
+		Path: filepath.SplitList(os.Getenv("PATH")), Home: home, Env: os.Getenv,
+		ProgramIndex: w.indexFile("programs"), Grace: grace,
+	})
+	inputs := executor.Inputs{
+		Function: w.blobs.Function(), Trees: w.blobs, IndexFile: w.indexFile,
+		WriteIndex: func(file string, data []byte) error { return w.layout.WriteFile(file, data, 0o644) },
+	}
+	kept := results.NewChecked(results.NewFiles(w.layout), w.blobs)
+	return executor.New(inputs, runner, kept, w.blobs, w.logger)
+}
+
+// indexFile names the stat index of a root.
+func (w *workshop) indexFile(root string) string {
+	name := digest.Of(digest.BLAKE3, []byte(root)).Hash()[:32]
+	return filepath.Join(w.layout.Index(), w.blobs.Function().String()+"-"+name)
+}

@@ -1,0 +1,151 @@
+package action
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"larder/digest"
+)
+
+// keyVersion changes when the meaning of a key does, so that old results are
+// never read with new rules.
+const keyVersion = "1"
+
+// Property is one platform property of the REAPI messages: what the result
+// depends on beyond argv, environment and inputs.
+type Property struct{ Name, Value string }
+
+// Key is the digest of the REAPI Action of a, over the input tree at root and
+// what the action sees of the machine, with the two messages that it covers.
+type Key struct {
+	Digest     digest.Digest
+	Action     []byte
+	Command    []byte
+	Properties []Property
+}
+
+// Key builds the key. Declarations of caches are part of it, their contents
+// never are; neither are the paths of the root or anything that changes only
+// what happens to the caches afterwards.
+func (a *Action) Key(root digest.Digest, surroundings []Property) Key {
+	properties := append(a.properties(), surroundings...)
+	slices.SortFunc(properties, func(x, y Property) int {
+		return cmp.Or(strings.Compare(x.Name, y.Name), strings.Compare(x.Value, y.Value))
+	})
+	command := a.encodeCommand(properties)
+	message := a.encodeAction(digest.Of(root.Function(), command), root, properties)
+	return Key{digest.Of(root.Function(), message), message, command, properties}
+}
+
+func (a *Action) properties() []Property {
+	properties := []Property{{"larder-key", keyVersion}, {"larder-network", string(a.Network)}}
+	for _, cache := range a.Caches {
+		declaration := fmt.Sprintf("%s %s %s %q", cache.Mode, cache.Name, cache.Path, cache.Key)
+		properties = append(properties, Property{"larder-cache", declaration})
+	}
+	if a.Setup != "" {
+		properties = append(properties, Property{"larder-setup", a.Setup})
+	}
+	if a.Teardown != "" {
+		properties = append(properties, Property{"larder-teardown", a.Teardown})
+	}
+	if a.Strict {
+		properties = append(properties, Property{"larder-strict", "true"})
+	}
+	return properties
+}
+
+// Field numbers of build.bazel.remote.execution.v2.
+const (
+	commandArguments   = 1
+	commandEnvironment = 2
+	commandPlatform    = 5
+	commandOutputPaths = 7
+
+	actionCommand  = 1
+	actionInput    = 2
+	actionTimeout  = 6
+	actionPlatform = 10
+
+	digestHash = 1
+	digestSize = 2
+
+	platformProperties = 1
+	pairName           = 1 // of Property and of EnvironmentVariable
+	pairValue          = 2
+
+	durationSeconds = 1
+	durationNanos   = 2
+)
+
+func (a *Action) encodeCommand(properties []Property) []byte {
+	var message []byte
+	for _, argument := range a.Argv {
+		message = appendField(message, commandArguments, []byte(argument))
+	}
+	for _, variable := range a.Env {
+		message = appendField(message, commandEnvironment, encodePair(variable.Name, variable.Value))
+	}
+	message = appendField(message, commandPlatform, encodePlatform(properties))
+	for _, output := range a.Outputs {
+		message = appendField(message, commandOutputPaths, []byte(output.text))
+	}
+	return message
+}
+
+func (a *Action) encodeAction(command, input digest.Digest, properties []Property) []byte {
+	message := appendField(nil, actionCommand, encodeDigest(command))
+	message = appendField(message, actionInput, encodeDigest(input))
+	if a.Timeout > 0 {
+		message = appendField(message, actionTimeout, encodeDuration(a.Timeout))
+	}
+	return appendField(message, actionPlatform, encodePlatform(properties))
+}
+
+func encodePlatform(properties []Property) []byte {
+	var message []byte
+	for _, property := range properties {
+		message = appendField(message, platformProperties, encodePair(property.Name, property.Value))
+	}
+	return message
+}
+
+func encodePair(name, value string) []byte {
+	return appendText(appendText(nil, pairName, name), pairValue, value)
+}
+
+func encodeDigest(d digest.Digest) []byte {
+	return appendNumber(appendText(nil, digestHash, d.Hash()), digestSize, d.Size())
+}
+
+func encodeDuration(d time.Duration) []byte {
+	message := appendNumber(nil, durationSeconds, int64(d/time.Second))
+	return appendNumber(message, durationNanos, int64(d%time.Second))
+}
+
+// appendField writes a length-delimited field, an empty one too: that is how a
+// repeated element or a sub-message that is set but empty is written.
+func appendField(message []byte, number protowire.Number, value []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(message, number, protowire.BytesType), value)
+}
+
+// appendText leaves the empty string out, as proto3 does for single fields.
+func appendText(message []byte, number protowire.Number, text string) []byte {
+	if text == "" {
+		return message
+	}
+	return appendField(message, number, []byte(text))
+}
+
+// appendNumber leaves zero out, as proto3 does.
+func appendNumber(message []byte, number protowire.Number, value int64) []byte {
+	if value == 0 {
+		return message
+	}
+	return protowire.AppendVarint(protowire.AppendTag(message, number, protowire.VarintType), uint64(value))
+}

@@ -1,0 +1,74 @@
+package action
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"larder/caches"
+)
+
+// ParseCacheFlag reads NAME=PATH[,OPT...], the text of --append-only and
+// --mutable. Options are separated by commas; a part without '=' continues the
+// value before it, so that publish=0,1,scope=global has two options. PATH may
+// be missing (the name alone, or the name and options) when defaults, from the
+// configuration, have one.
+func ParseCacheFlag(mode, text string, defaults CacheSpec) (CacheSpec, error) {
+	parts := splitOptions(text)
+	name, path, hasPath := strings.Cut(parts[0], "=")
+	spec := defaults
+	spec.Name, spec.Mode = name, mode
+	if hasPath {
+		spec.Path = path
+	}
+	if spec.Path == "" {
+		return CacheSpec{}, fmt.Errorf("%w cache %q: no path; write NAME=PATH, such as mypy=.mypy_cache", caches.ErrInvalid, text)
+	}
+	for _, part := range parts[1:] {
+		if err := spec.setOption(part); err != nil {
+			return CacheSpec{}, fmt.Errorf("cache %s: %w", name, err)
+		}
+	}
+	return spec, nil
+}
+
+// splitOptions splits at the commas that begin a new NAME=VALUE.
+func splitOptions(text string) []string {
+	var parts []string
+	for i, part := range strings.Split(text, ",") {
+		if i == 0 || strings.Contains(part, "=") {
+			parts = append(parts, part)
+			continue
+		}
+		parts[len(parts)-1] += "," + part
+	}
+	return parts
+}
+
+func (spec *CacheSpec) setOption(text string) error {
+	name, value, _ := strings.Cut(text, "=")
+	if value == "" {
+		return fmt.Errorf("%w option %q: it has no value", caches.ErrInvalid, text)
+	}
+	switch name {
+	case "scope":
+		spec.Scope = value
+	case "key":
+		spec.Key = value
+	case "publish":
+		spec.Publish = value
+	case "on-conflict":
+		spec.OnConflict = value
+	case "keep":
+		keep, err := strconv.Atoi(value)
+		if err != nil {
+			return fmt.Errorf("%w option %q: keep takes a whole number: %w", caches.ErrInvalid, text, err)
+		}
+		spec.Keep = keep
+	case "lock", "unit", "share":
+		return fmt.Errorf("%w option %q: not yet in this version of larder; leave it out", caches.ErrInvalid, text)
+	default:
+		return fmt.Errorf("%w option %q: there are scope, key, publish, on-conflict and keep", caches.ErrInvalid, text)
+	}
+	return nil
+}

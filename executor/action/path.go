@@ -1,0 +1,47 @@
+package action
+
+import (
+	"fmt"
+	"path"
+	"strings"
+	"unicode/utf8"
+
+	"larder/caches"
+)
+
+// Path is a place below the working directory /build: relative, clean, never
+// leaving it, and never the working directory itself. Only [ParsePath] makes
+// one. It is comparable.
+type Path struct{ text string }
+
+// ParsePath checks text. A trailing slash and "./" are cleaned away; what names
+// the role of the path in messages: "output", "cache mypy".
+func ParsePath(what, text string) (Path, error) {
+	refuse := func(why string) (Path, error) {
+		return Path{}, fmt.Errorf("%w %s path %q: %s", caches.ErrInvalid, what, text, why)
+	}
+	switch {
+	case text == "":
+		return refuse("it is empty; give a path relative to /build")
+	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
+		return refuse("it is not valid UTF-8 text")
+	case path.IsAbs(text):
+		return refuse("it is absolute; give a path relative to /build")
+	}
+	clean := path.Clean(text)
+	if clean == ".." || strings.HasPrefix(clean, "../") {
+		return refuse("it leaves /build; give a path below it")
+	}
+	if clean == "." {
+		return refuse("it is /build itself; give a path below it")
+	}
+	return Path{clean}, nil
+}
+
+// String returns the path with slashes, relative to /build.
+func (p Path) String() string { return p.text }
+
+// Overlaps reports whether the two are the same or one is inside the other.
+func (p Path) Overlaps(other Path) bool {
+	return p == other || strings.HasPrefix(p.text, other.text+"/") || strings.HasPrefix(other.text, p.text+"/")
+}

@@ -1,0 +1,65 @@
+package action
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"larder/caches"
+)
+
+// Spec is a request as a user writes it, in JSON or by flags. Nothing in it is
+// checked until [Spec.Validate].
+type Spec struct {
+	Argv     []string          `json:"argv"`
+	Env      map[string]string `json:"env,omitempty"`
+	Root     string            `json:"root,omitempty"` // host directory of inputs and outputs
+	Inputs   []string          `json:"inputs,omitempty"`
+	Trees    []TreeSpec        `json:"trees,omitempty"`
+	Tools    []string          `json:"tools,omitempty"` // host paths
+	Outputs  []string          `json:"outputs,omitempty"`
+	Caches   []CacheSpec       `json:"caches,omitempty"`
+	Observe  []string          `json:"observe,omitempty"` // host paths
+	Setup    string            `json:"setup,omitempty"`
+	Teardown string            `json:"teardown,omitempty"`
+	Network  string            `json:"network,omitempty"` // "none" (default) or "host"
+	Timeout  string            `json:"timeout,omitempty"` // Go duration; empty: none
+	Strict   bool              `json:"strict,omitempty"`
+}
+
+// TreeSpec puts a tree that is already in the store at a path.
+type TreeSpec struct {
+	Digest string `json:"digest"`
+	Path   string `json:"path"`
+}
+
+// CacheSpec declares one named cache. Empty options take the default of the
+// mode: scope repo for mutable caches, global for append-only ones; publish
+// after exit code 0; on-conflict merge; two generations kept.
+type CacheSpec struct {
+	Name       string `json:"name"`
+	Mode       string `json:"mode"`
+	Path       string `json:"path"`
+	Scope      string `json:"scope,omitempty"`
+	Key        string `json:"key,omitempty"`
+	Publish    string `json:"publish,omitempty"`
+	OnConflict string `json:"on_conflict,omitempty"`
+	Keep       int    `json:"keep,omitempty"`
+}
+
+// ParseSpec reads one JSON object. Unknown members, a wrong type and anything
+// after the object are errors that give the line.
+func ParseSpec(data []byte) (Spec, error) {
+	var spec Spec
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&spec); err != nil {
+		line := 1 + bytes.Count(data[:min(len(data), int(decoder.InputOffset()))], []byte("\n"))
+		return Spec{}, fmt.Errorf("%w spec, at line %d or after: %w", caches.ErrInvalid, line, err)
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return Spec{}, fmt.Errorf("%w spec: something follows the JSON object; a spec is one object", caches.ErrInvalid)
+	}
+	return spec, nil
+}

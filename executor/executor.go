@@ -1,0 +1,177 @@
+// Package executor takes an action through its whole path:
+//
+//	scan, lookup, checkout, setup_sandbox, run, capture, publish
+//
+// The first two steps and what follows an answer (keep it, hand its outputs
+// over) are [Executor.Run], the same for every way of running. The steps between
+// belong to a [Runner]: executor/local runs them on this machine. Each step
+// emits one [Event] when it has ended, in this order; timings, traces and
+// progress displays are readers of the events.
+//
+// An Executor is safe for use by many goroutines.
+package executor
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"larder/caches/results"
+	"larder/digest"
+	"larder/executor/action"
+)
+
+// Event is the end of one step.
+type Event struct {
+	Step     action.Step
+	Start    time.Time
+	Duration time.Duration
+	Bytes    int64 // what the step moved, where that means something
+}
+
+// Runner runs an action whose answer is not known.
+type Runner interface {
+	// Describe finds what the action will see of the machine, without running
+	// anything. What of it a result depends on is in Properties.
+	Describe(ctx context.Context, a *action.Action) (Surroundings, error)
+	// Execute takes the steps from checkout to publish.
+	Execute(ctx context.Context, job Job) (*Outcome, error)
+}
+
+// Results keeps answers; a lookup gives nil for an answer that is not there or
+// cannot be trusted.
+type Results interface {
+	Lookup(ctx context.Context, key digest.Digest) (*results.Record, error)
+	Record(ctx context.Context, key digest.Digest, record *results.Record) error
+}
+
+// Blobs hands kept bytes over.
+type Blobs interface {
+	CopyTo(w io.Writer, d digest.Digest) error
+	Export(ctx context.Context, entry digest.Entry, dest string) error
+}
+
+// Surroundings is what an action will see of the machine. Only the runner that
+// made it reads Handle.
+type Surroundings struct {
+	Properties []action.Property
+	Handle     any
+}
+
+// Job is an action on its way through a runner.
+type Job struct {
+	Action       *action.Action
+	Key          action.Key
+	Inputs       *digest.Tree
+	Surroundings Surroundings
+	Streams      Streams
+	Signals      <-chan os.Signal
+	Emit         func(Event)
+}
+
+// Outcome is what a runner brings back.
+type Outcome struct {
+	Result  *action.Result
+	Stdout  digest.Digest
+	Stderr  digest.Digest
+	Input   InputUse
+	Outputs []digest.Entry // as in Result.Outputs, with their paths
+}
+
+// Request is an action with all that concerns only this run of it.
+type Request struct {
+	Action   *action.Action
+	Streams  Streams
+	Results  ResultPolicy
+	OutputTo string // host directory for outputs; OutputNone keeps only digests
+	Signals  <-chan os.Signal
+	Observe  func(Event) // may be nil
+}
+
+// OutputNone as the place of outputs leaves them in the store.
+const OutputNone = "none"
+
+// ResultPolicy says which use is made of kept results.
+type ResultPolicy struct{ Read, Write bool }
+
+// Executor runs actions.
+type Executor struct {
+	inputs  Inputs
+	runner  Runner
+	results Results
+	blobs   Blobs
+	logger  *slog.Logger
+}
+
+// New returns an executor from its parts.
+func New(inputs Inputs, runner Runner, kept Results, blobs Blobs, logger *slog.Logger) *Executor {
+	return &Executor{inputs, runner, kept, blobs, logger}
+}
+
+// Run takes the action of the request through its whole path. The result is
+// present together with an error when larder could not do all of it; its status
+// then says "error".
+func (e *Executor) Run(ctx context.Context, request Request) (*action.Result, error) {
+	run := e.begin(request)
+	result, err := run.answer(ctx)
+	if err != nil {
+		result.Status = action.StatusError
+	}
+	run.finish(result)
+	return result, err
+}
+
+// answer is the path itself.
+func (r *run) answer(ctx context.Context) (*action.Result, error) {
+	surroundings, err := r.executor.runner.Describe(ctx, r.request.Action)
+	if err != nil {
+		return r.failed(), err
+	}
+	inputs, err := r.scan(ctx)
+	if err != nil {
+		return r.failed(), err
+	}
+	r.key = r.request.Action.Key(inputs.Root, surroundings.Properties)
+	if result, err := r.replay(ctx); result != nil || err != nil {
+		return result, err
+	}
+	observed, err := r.observe(ctx)
+	if err != nil {
+		return r.failed(), err
+	}
+	outcome, err := r.executor.runner.Execute(ctx, Job{
+		Action: r.request.Action, Key: r.key, Inputs: inputs, Surroundings: surroundings,
+		Streams: r.request.Streams, Signals: r.request.Signals, Emit: r.emit,
+	})
+	if err != nil {
+		return r.partly(outcome), err
+	}
+	result := r.partly(outcome)
+	if err := missingOutputs(r.request.Action, result); err != nil {
+		return result, err
+	}
+	r.keep(ctx, outcome, observed)
+	return result, r.deliver(ctx, result, outcome.Outputs)
+}
+
+// deliver writes the outputs of an action that succeeded under the root, or
+// where the request says.
+func (r *run) deliver(ctx context.Context, result *action.Result, outputs []digest.Entry) error {
+	if result.Status != action.StatusOK || r.request.OutputTo == OutputNone {
+		return nil
+	}
+	root := r.request.OutputTo
+	if root == "" {
+		root = r.request.Action.Root
+	}
+	for _, output := range outputs {
+		if err := r.executor.blobs.Export(ctx, output, filepath.Join(root, output.Path)); err != nil {
+			return fmt.Errorf("hand over output %s: %w", output.Path, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"larder/caches/results"
+	"larder/digest"
+	"larder/executor/action"
+)
+
+// replay answers from kept results: nil when there is no answer to be trusted.
+func (r *run) replay(ctx context.Context) (*action.Result, error) {
+	if !r.request.Results.Read {
+		return nil, nil
+	}
+	var record *results.Record
+	err := r.step(action.StepLookup, func() (bytes int64, err error) {
+		record, err = r.executor.results.Lookup(ctx, r.key.Digest)
+		return 0, err
+	})
+	if err != nil {
+		r.executor.logger.Warn("the kept results cannot be read; the command runs", "error", err)
+		return nil, nil
+	}
+	if record == nil || !r.request.Streams.Input.accepts(record.IgnoresInput) {
+		return nil, nil
+	}
+	return r.handOver(ctx, record)
+}
+
+// handOver gives a kept answer as if the command had run.
+func (r *run) handOver(ctx context.Context, record *results.Record) (*action.Result, error) {
+	result := r.describe(action.NewResult())
+	result.Status, result.ExitCode, result.Cached = action.StatusOK, record.ExitCode, "local"
+	if record.ExitCode != 0 {
+		result.Status = action.StatusFailed
+	}
+	result.StdoutDigest, result.StderrDigest, result.OutputDigest = record.Stdout, record.Stderr, record.OutputTree
+	result.Resources = action.Resources{MaxRSSBytes: record.MaxRSSBytes, UserMS: record.UserMS, SystemMS: record.SystemMS}
+	outputs, err := r.outputsOf(record, result)
+	if err != nil {
+		return result, err
+	}
+	if err := r.deliver(ctx, result, outputs); err != nil {
+		return result, err
+	}
+	return result, r.replayLogs(record)
+}
+
+func (r *run) outputsOf(record *results.Record, result *action.Result) ([]digest.Entry, error) {
+	var entries []digest.Entry
+	for _, output := range record.Outputs {
+		entry := digest.Entry{Path: output.Path, Executable: output.Executable, Target: output.Target}
+		switch output.Kind {
+		case action.KindDirectory:
+			entry.Kind = digest.KindDirectory
+		case action.KindSymlink:
+			entry.Kind = digest.KindSymlink
+		default:
+			entry.Kind = digest.KindFile
+		}
+		if entry.Kind != digest.KindSymlink {
+			parsed, err := digest.Parse(r.executor.inputs.Function, output.Digest)
+			if err != nil {
+				return nil, fmt.Errorf("output %s of the kept result: %w", output.Path, err)
+			}
+			entry.Digest = parsed
+		}
+		entries = append(entries, entry)
+		result.Outputs = append(result.Outputs, action.Output(output))
+	}
+	return entries, nil
+}
+
+func (r *run) replayLogs(record *results.Record) error {
+	streams := r.request.Streams
+	stdout, err := digest.Parse(r.executor.inputs.Function, record.Stdout)
+	if err != nil {
+		return fmt.Errorf("standard output of the kept result: %w", err)
+	}
+	stderr, err := digest.Parse(r.executor.inputs.Function, record.Stderr)
+	if err != nil {
+		return fmt.Errorf("standard error of the kept result: %w", err)
+	}
+	if err := r.executor.blobs.CopyTo(streams.Stdout, stdout); err != nil {
+		return fmt.Errorf("replay standard output: %w", err)
+	}
+	if err := r.executor.blobs.CopyTo(streams.Stderr, stderr); err != nil {
+		return fmt.Errorf("replay standard error: %w", err)
+	}
+	return nil
+}
+
+// keep records the answer when it is worth asking for again. A record that
+// cannot be written is a warning: results are only ever a saving.
+func (r *run) keep(ctx context.Context, outcome *Outcome, observed []results.Observation) {
+	result := outcome.Result
+	if !r.request.Results.Write || !r.worthKeeping(outcome) {
+		return
+	}
+	record := &results.Record{
+		Format: results.Format, ExitCode: result.ExitCode,
+		Stdout: result.StdoutDigest, Stderr: result.StderrDigest, OutputTree: result.OutputDigest,
+		Observed: observed, IgnoresInput: outcome.Input == InputUnread,
+		Created: time.Now().UTC().Truncate(time.Second), RunMS: r.timings[action.StepRun],
+		MaxRSSBytes: result.Resources.MaxRSSBytes, UserMS: result.Resources.UserMS, SystemMS: result.Resources.SystemMS,
+	}
+	for _, output := range result.Outputs {
+		record.Outputs = append(record.Outputs, results.Output(output))
+	}
+	if err := r.executor.results.Record(ctx, r.key.Digest, record); err != nil {
+		result.Warnings = append(result.Warnings, "the result was not kept: "+err.Error())
+	}
+}
+
+// worthKeeping: an answer that depended on what was typed or piped in is not an
+// answer to the key. A failure may have come from the machine (a full disk, a
+// flaky test), so it is kept only under an exit code that a cache of the action
+// declares as one of the tool's good answers, as publish=0,1 does for mypy.
+func (r *run) worthKeeping(outcome *Outcome) bool {
+	if outcome.Input == InputRead || outcome.Stdout.IsZero() || outcome.Stderr.IsZero() {
+		return false
+	}
+	switch outcome.Result.Status {
+	case action.StatusOK:
+		return true
+	case action.StatusFailed:
+		for _, cache := range r.request.Action.Caches {
+			if cache.Publish.Declares(outcome.Result.ExitCode) {
+				return true
+			}
+		}
+	}
+	return false
+}

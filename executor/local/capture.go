@@ -1,0 +1,127 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"larder/caches/layers"
+	"larder/digest"
+	"larder/executor/action"
+)
+
+// captured is what came out of the workspace.
+type captured struct {
+	entries []digest.Entry // one for each declared output that was made
+}
+
+// capture takes the logs and the declared outputs into the store. Every process
+// of the action is gone, so a file can be moved without a copy.
+func (a *attempt) capture(ctx context.Context) error {
+	return a.step(action.StepCapture, func() error {
+		if err := a.logs.commit(a.result); err != nil {
+			return err
+		}
+		view := a.work.stack(a.copied)
+		var all []digest.Entry
+		for _, output := range a.job.Action.Outputs {
+			below, err := a.captureOutput(ctx, view, output)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return fmt.Errorf("capture output %s: %w", output, err)
+			}
+			all = append(all, below...)
+		}
+		return a.storeOutputTree(ctx, all)
+	})
+}
+
+// captureOutput takes one output and returns all that is at and below it.
+func (a *attempt) captureOutput(ctx context.Context, view layers.Stack, output action.Path) ([]digest.Entry, error) {
+	var below []digest.Entry
+	err := view.WalkAt(output.String(), func(entry layers.Entry) error {
+		taken, err := a.take(ctx, entry)
+		below = append(below, taken)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	top := below[0]
+	if top.Kind == digest.KindDirectory {
+		if top.Digest, err = a.storeTree(ctx, output.String(), below[1:]); err != nil {
+			return nil, err
+		}
+	}
+	a.captured.entries = append(a.captured.entries, top)
+	a.result.Outputs = append(a.result.Outputs, describeOutput(top))
+	return below, nil
+}
+
+// take stores one file. A file of the input tree is in the store already and
+// only gets its digest.
+func (a *attempt) take(ctx context.Context, entry layers.Entry) (digest.Entry, error) {
+	taken := digest.Entry{Path: entry.Path, Executable: entry.Mode&0o100 != 0}
+	blobs := a.runner.config.Blobs
+	var err error
+	switch entry.Kind {
+	case layers.Directory:
+		taken.Kind, taken.Executable = digest.KindDirectory, false
+	case layers.Symlink:
+		taken.Kind, taken.Executable = digest.KindSymlink, false
+		taken.Target, err = readLink(entry.Real)
+	case layers.File:
+		taken.Kind = digest.KindFile
+		if strings.HasPrefix(entry.Real, a.work.upper+"/") {
+			taken.Digest, err = blobs.Adopt(ctx, entry.Real, taken.Executable)
+		} else {
+			taken.Digest, err = digest.FileDigest(entry.Real, digest.NewIndex(blobs.Function()))
+		}
+	default:
+		err = fmt.Errorf("%s is a FIFO, a socket or a device; outputs are files, directories and symbolic links", entry.Path)
+	}
+	return taken, err
+}
+
+// storeTree stores the directories of a tree whose entries lie below prefix.
+func (a *attempt) storeTree(ctx context.Context, prefix string, entries []digest.Entry) (digest.Digest, error) {
+	relative := make([]digest.Entry, len(entries))
+	for i, entry := range entries {
+		relative[i] = entry
+		if prefix != "" {
+			relative[i].Path = strings.TrimPrefix(entry.Path, prefix+"/")
+		}
+	}
+	tree, err := digest.FromEntries(a.runner.config.Blobs.Function(), relative)
+	if err != nil {
+		return digest.Digest{}, err
+	}
+	return tree.Root, a.runner.config.Blobs.AddDirectories(ctx, tree.Directories)
+}
+
+func (a *attempt) storeOutputTree(ctx context.Context, all []digest.Entry) error {
+	root, err := a.storeTree(ctx, "", all)
+	if err != nil {
+		return fmt.Errorf("build the tree of the outputs: %w", err)
+	}
+	a.result.OutputDigest = root.String()
+	return nil
+}
+
+func describeOutput(entry digest.Entry) action.Output {
+	output := action.Output{
+		Path: entry.Path, Digest: entry.Digest.String(), Kind: action.KindFile,
+		Executable: entry.Executable, Target: entry.Target,
+	}
+	switch entry.Kind {
+	case digest.KindDirectory:
+		output.Kind = action.KindDirectory
+	case digest.KindSymlink:
+		output.Kind = action.KindSymlink
+	}
+	return output
+}

@@ -1,0 +1,111 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"larder/digest"
+	"larder/executor"
+	"larder/executor/action"
+)
+
+// Describe finds the programs that the action will see and takes the state of
+// all that its result depends on: the content of the program behind argv[0],
+// the state of every tree that is made visible, and of the host's packages.
+func (r *Runner) Describe(ctx context.Context, a *action.Action) (executor.Surroundings, error) {
+	caller := host{path: r.config.Path, home: r.config.Home, root: a.Root, env: r.config.Env}
+	seen, err := caller.find(a.Argv[0], a.Tools)
+	if err != nil {
+		return executor.Surroundings{}, err
+	}
+	properties, err := r.states(ctx, seen)
+	if err != nil {
+		return executor.Surroundings{}, err
+	}
+	return executor.Surroundings{Properties: properties, Handle: seen}, nil
+}
+
+func (r *Runner) states(ctx context.Context, seen found) ([]action.Property, error) {
+	fn := r.config.Blobs.Function()
+	index := digest.LoadIndex(r.config.ProgramIndex, fn)
+	properties := []action.Property{{Name: "larder-host", Value: packageState(index)}}
+	if seen.program != "" {
+		program, err := digest.FileDigest(seen.program, index)
+		if err != nil {
+			return nil, fmt.Errorf("read the program %s: %w", seen.program, err)
+		}
+		properties = append(properties, action.Property{Name: "larder-program", Value: program.String()})
+	}
+	for _, t := range seen.visible {
+		state, err := toolState(ctx, t, index, fn)
+		if err != nil {
+			return nil, fmt.Errorf("read the tool %s: %w", t.path, err)
+		}
+		properties = append(properties, action.Property{Name: "larder-tool", Value: t.path + " " + state})
+	}
+	if len(seen.bins) > 0 {
+		properties = append(properties, action.Property{Name: "larder-path", Value: strings.Join(seen.bins, ":")})
+	}
+	// The index is advice: when it cannot be written the next look is slower.
+	_ = index.Save(func(data []byte) error { return r.config.Layout.WriteFile(r.config.ProgramIndex, data, 0o644) })
+	return properties, nil
+}
+
+func toolState(ctx context.Context, t tool, index *digest.Index, fn digest.Function) (string, error) {
+	info, err := os.Stat(t.path)
+	if err != nil {
+		return "", err
+	}
+	if !info.IsDir() {
+		d, err := digest.FileDigest(t.path, index)
+		return d.String(), err
+	}
+	var leftOut []string
+	for _, hidden := range t.hidden {
+		if relative, err := filepath.Rel(t.path, hidden); err == nil {
+			leftOut = append(leftOut, relative)
+		}
+	}
+	d, err := digest.StateFingerprint(ctx, t.path, fn)
+	_ = leftOut
+	return d.String(), err
+}
+
+// packageState fingerprints what the host has installed: its release and the
+// data bases of the package managers that there may be. /usr/local is outside of
+// their care, so its folders count by their times.
+func packageState(index *digest.Index) string {
+	var state strings.Builder
+	for _, path := range []string{
+		"/etc/os-release", "/var/lib/dpkg/status", "/var/lib/rpm/rpmdb.sqlite",
+		"/usr/lib/sysimage/rpm/rpmdb.sqlite", "/lib/apk/db/installed",
+	} {
+		if d, err := digest.FileDigest(path, index); err == nil {
+			fmt.Fprintf(&state, "%s %s\n", path, d)
+		}
+	}
+	for _, path := range []string{"/var/lib/pacman/local", "/usr/local/bin", "/usr/local/lib"} {
+		if info, err := os.Stat(path); err == nil {
+			fmt.Fprintf(&state, "%s %d\n", path, info.ModTime().UnixNano())
+		}
+	}
+	return digest.Of(digest.BLAKE3, []byte(state.String())).Hash()
+}
+
+func missingTool(path string, err error) error {
+	if isMissing(err) {
+		return fmt.Errorf("tool %s: there is no such file or directory; check the --tool flag: %w", path, err)
+	}
+	return fmt.Errorf("tool %s: %w", path, err)
+}
+
+func readLink(path string) (string, error) {
+	target, err := os.Readlink(path)
+	if err != nil {
+		return "", fmt.Errorf("read link: %w", err)
+	}
+	return target, nil
+}

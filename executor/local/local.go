@@ -1,0 +1,157 @@
+// Package local runs actions on this machine: it checks the caches out, stacks
+// the input tree, starts the sandbox, captures what came out of it and
+// publishes. It is the only place where sandbox, layers and caches meet.
+//
+// A [Runner] may be used by many goroutines, and any number of processes may
+// run actions over one store. A crash at any point leaves a run folder that the
+// next run removes; nothing half-made has a name that somebody reads.
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"larder/caches"
+	"larder/caches/cas"
+	"larder/caches/layers"
+	"larder/caches/named"
+	"larder/executor"
+	"larder/executor/action"
+	"larder/sandbox"
+)
+
+// Config is what a Runner is made of.
+type Config struct {
+	Layout caches.Layout
+	Blobs  *cas.Store
+	Named  *named.Store
+	Logger *slog.Logger
+	// Path, Home and Env describe the caller: where its programs are.
+	Path []string
+	Home string
+	Env  func(name string) string
+	// ProgramIndex is the file of the stat index for programs and packages.
+	ProgramIndex string
+	// Grace is how long a process has between SIGTERM and SIGKILL.
+	Grace time.Duration
+	// Copy forgoes overlay mounts, as on file systems that cannot have them.
+	Copy bool
+}
+
+// Runner runs actions in sandboxes on this machine.
+type Runner struct{ config Config }
+
+// New returns a runner.
+func New(config Config) *Runner { return &Runner{config} }
+
+// ErrStrict says that an action with --strict broke the rules of an append-only
+// cache.
+var ErrStrict = errors.New("append-only rules were broken")
+
+// Execute takes a job from checkout to publish. Where the file system of the
+// store cannot carry an overlay, it starts again with private copies and says
+// so: the sandbox had not started anything by then.
+func (r *Runner) Execute(ctx context.Context, job executor.Job) (*executor.Outcome, error) {
+	outcome, err := r.attempt(ctx, job, r.config.Copy)
+	var setup *sandbox.SetupError
+	if !r.config.Copy && errors.As(err, &setup) && setup.Overlay() {
+		outcome, err = r.attempt(ctx, job, true)
+		if outcome != nil && outcome.Result != nil {
+			outcome.Result.Warnings = append(outcome.Result.Warnings,
+				fmt.Sprintf("the store at %s cannot carry overlay mounts (%v): inputs and caches were copied, which takes time with their size; put the store on ext4, xfs, btrfs or tmpfs", r.config.Layout.Root(), setup.Errno))
+		}
+	}
+	return outcome, err
+}
+
+// attempt runs the steps once, in one way of making private layers.
+func (r *Runner) attempt(ctx context.Context, job executor.Job, copied bool) (*executor.Outcome, error) {
+	folder, err := layers.NewRun(r.config.Layout)
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for the run: %w", err)
+	}
+	a := &attempt{runner: r, job: job, folder: folder, copied: copied, result: action.NewResult()}
+	defer a.close()
+	if err := a.checkOut(ctx); err != nil {
+		return nil, err
+	}
+	err = a.run(ctx)
+	if err == nil {
+		err = a.capture(ctx)
+	}
+	if err != nil {
+		a.discard()
+		return a.outcome(), err
+	}
+	err = a.publish(ctx)
+	return a.outcome(), err
+}
+
+// attempt is one job on its way through the sandbox.
+type attempt struct {
+	runner    *Runner
+	job       executor.Job
+	folder    *layers.Run
+	copied    bool
+	work      workspace
+	checkouts []checkout
+	logs      logs
+	input     executor.InputUse
+	captured  captured
+	status    sandbox.Status
+	// interrupted is set when larder was asked to end the command.
+	interrupted atomic.Bool
+	result      *action.Result
+}
+
+func (a *attempt) close() {
+	for _, c := range a.checkouts {
+		c.Close()
+	}
+	a.logs.close()
+	if err := a.folder.Close(); err != nil {
+		a.runner.config.Logger.Warn("the folder of the run was not removed; the next run tries again", "error", err)
+	}
+}
+
+func (a *attempt) outcome() *executor.Outcome {
+	return &executor.Outcome{
+		Result: a.result, Stdout: a.logs.stdout.digest, Stderr: a.logs.stderr.digest,
+		Input: a.input, Outputs: a.captured.entries,
+	}
+}
+
+// step times work as one step of the path.
+func (a *attempt) step(name action.Step, work func() error) error {
+	start := time.Now()
+	err := work()
+	a.job.Emit(executor.Event{Step: name, Start: start, Duration: time.Since(start)})
+	return err
+}
+
+func (a *attempt) warn(format string, args ...any) {
+	a.result.Warnings = append(a.result.Warnings, fmt.Sprintf(format, args...))
+}
+
+// workspace is the private view of the input tree.
+type workspace struct {
+	tree  string // the layer of the input tree
+	upper string // what the process wrote; with copies, everything
+	work  string
+}
+
+// stack is the merged view of the workspace after the run.
+func (w workspace) stack(copied bool) layers.Stack {
+	private := layers.Layer{ID: "private", Path: w.upper}
+	if copied {
+		return layers.Stack{private}
+	}
+	return layers.Stack{{ID: "inputs", Path: w.tree}, private}
+}
+
+func (w workspace) path(name string) string { return filepath.Join(w.upper, name) }

@@ -1,0 +1,148 @@
+package local
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"larder/caches/cas"
+	"larder/digest"
+	"larder/executor"
+	"larder/executor/action"
+)
+
+// logs carries the output of the command to the user and into the store at the
+// same time, and keeps what set-up and tear-down say in a file.
+type logs struct {
+	stdout, stderr stream
+	steps          *os.File // output of set-up and tear-down
+}
+
+// stream is one output of the command.
+type stream struct {
+	write  *os.File // the command's end; nil once the command has it
+	blob   *cas.Writer
+	done   chan error
+	digest digest.Digest
+}
+
+// open makes the pipes and begins to carry. With direct, the command gets the
+// user's descriptor itself and nothing is kept.
+func (l *logs) open(blobs *cas.Store, streams executor.Streams, steps *os.File) error {
+	l.steps = steps
+	if streams.Direct != nil {
+		return nil
+	}
+	return errors.Join(l.stdout.open(blobs, streams.Stdout), l.stderr.open(blobs, streams.Stderr))
+}
+
+func (s *stream) open(blobs *cas.Store, user io.Writer) error {
+	blob, err := blobs.NewWriter()
+	if err != nil {
+		return err
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		blob.Abort()
+		return fmt.Errorf("make a pipe: %w", err)
+	}
+	s.write, s.blob, s.done = write, blob, make(chan error, 1)
+	go func() {
+		defer read.Close()
+		_, err := io.CopyBuffer(tee{blob, &faint{w: user}}, onlyReader{read}, make([]byte, 64<<10))
+		s.done <- err
+	}()
+	return nil
+}
+
+// tee writes to the blob first: what the user saw is in the store.
+type tee struct {
+	blob *cas.Writer
+	user *faint
+}
+
+func (t tee) Write(p []byte) (int, error) {
+	n, err := t.blob.Write(p)
+	t.user.write(p[:n])
+	return n, err
+}
+
+// faint stops writing after the first error: when the user's end is closed, as
+// by head(1), the command goes on and its whole output is still kept.
+type faint struct {
+	w    io.Writer
+	gone bool
+}
+
+func (f *faint) write(p []byte) {
+	if f.gone {
+		return
+	}
+	if _, err := f.w.Write(p); err != nil {
+		f.gone = true
+	}
+}
+
+// onlyReader hides WriteTo, which would bypass the buffer.
+type onlyReader struct{ io.Reader }
+
+// finish waits until everything that was written has been carried. The command
+// and its descendants are gone, so the pipes end.
+func (l *logs) finish() error {
+	return errors.Join(l.stdout.finish(), l.stderr.finish())
+}
+
+func (s *stream) finish() error {
+	if s.write == nil {
+		return nil
+	}
+	s.write.Close()
+	s.write = nil
+	if err := <-s.done; err != nil {
+		return fmt.Errorf("keep the output of the command: %w", err)
+	}
+	return nil
+}
+
+// commit makes the carried output blobs and notes their digests.
+func (l *logs) commit(result *action.Result) error {
+	if l.stdout.blob == nil {
+		return nil
+	}
+	var errOut, errErr error
+	l.stdout.digest, errOut = l.stdout.blob.Commit()
+	l.stderr.digest, errErr = l.stderr.blob.Commit()
+	if err := errors.Join(errOut, errErr); err != nil {
+		return fmt.Errorf("keep the output of the command: %w", err)
+	}
+	result.StdoutDigest, result.StderrDigest = l.stdout.digest.String(), l.stderr.digest.String()
+	return nil
+}
+
+// close releases what is still open, after an error.
+func (l *logs) close() {
+	_ = l.finish()
+	for _, blob := range []*cas.Writer{l.stdout.blob, l.stderr.blob} {
+		if blob != nil {
+			blob.Abort()
+		}
+	}
+	if l.steps != nil {
+		l.steps.Close()
+	}
+}
+
+// said returns the end of what set-up or tear-down printed, for a message.
+func (l *logs) said() string {
+	const most = 2000
+	size, err := l.steps.Seek(0, io.SeekEnd)
+	if err != nil {
+		return ""
+	}
+	text := make([]byte, min(size, most))
+	if _, err := l.steps.ReadAt(text, size-int64(len(text))); err != nil {
+		return ""
+	}
+	return string(text)
+}

@@ -1,0 +1,81 @@
+package local
+
+import (
+	"context"
+	"fmt"
+
+	"larder/caches"
+	"larder/caches/named"
+	"larder/executor/action"
+)
+
+// publish ends every checkout: by a publish when the cache's own policy allows
+// it for the way in which the command ended, and by a discard otherwise. A
+// publish that fails is a warning and never fails the action.
+func (a *attempt) publish(ctx context.Context) error {
+	var broken []string
+	err := a.step(action.StepPublish, func() error {
+		for _, c := range a.checkouts {
+			outcome := a.end(ctx, c)
+			described := c.describe(outcome)
+			a.result.Caches = append(a.result.Caches, described)
+			for _, violation := range described.Violations {
+				broken = append(broken, fmt.Sprintf("%s in cache %s (%s)", violation.Path, described.Name, violation.Kind))
+			}
+		}
+		return nil
+	})
+	if a.job.Action.Strict && len(broken) > 0 {
+		return fmt.Errorf("%w: %s and %d more", ErrStrict, broken[0], len(broken)-1)
+	}
+	return err
+}
+
+// discard ends every checkout of an action that could not be completed.
+func (a *attempt) discard() {
+	for _, c := range a.checkouts {
+		outcome, _ := c.Discard()
+		a.result.Caches = append(a.result.Caches, c.describe(outcome))
+	}
+}
+
+func (a *attempt) end(ctx context.Context, c checkout) named.Outcome {
+	if !a.publishes(c.cache.Publish) {
+		outcome, _ := c.Discard()
+		return outcome
+	}
+	outcome, err := c.Publish(ctx, named.PublishOptions{OnConflict: c.cache.OnConflict, Keep: c.cache.Keep})
+	if err != nil {
+		a.warn("cache %s was not updated and keeps what it had: %v", c.cache.Name, err)
+		return outcome
+	}
+	if err := a.runner.config.Named.Compact(ctx, c.ref); err != nil {
+		a.runner.config.Logger.Warn("the cache was not compacted; the next publish tries again", "cache", c.ref.String(), "error", err)
+	}
+	return outcome
+}
+
+// publishes: a command that was ended from outside has left its caches in a
+// state that nobody vouches for, whatever the policy says.
+func (a *attempt) publishes(policy caches.PublishPolicy) bool {
+	switch a.result.Status {
+	case action.StatusOK, action.StatusFailed:
+		return policy.Allows(a.result.ExitCode)
+	}
+	return false
+}
+
+func (c checkout) describe(outcome named.Outcome) action.CacheResult {
+	described := action.CacheResult{
+		Name: c.cache.Name.String(), Mode: c.cache.Mode.String(), Scope: string(c.cache.Scope),
+		Path: c.cache.Path.String(), Outcome: string(outcome.Result),
+		GenerationBefore: outcome.Before, GenerationAfter: outcome.After,
+		Added: outcome.Added, Changed: outcome.Changed, Removed: outcome.Removed, Duplicates: outcome.Duplicates,
+		Violations: []action.Violation{}, Conflicts: []string{},
+	}
+	for _, violation := range outcome.Violations {
+		described.Violations = append(described.Violations, action.Violation{Path: violation.Path, Kind: violation.Kind})
+	}
+	described.Conflicts = append(described.Conflicts, outcome.Conflicts...)
+	return described
+}

@@ -1,0 +1,216 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"larder/executor"
+	"larder/executor/action"
+	"larder/sandbox"
+)
+
+// SetupFailed says that the set-up command of the user failed, so that the
+// command was not run.
+type SetupFailed struct {
+	Status sandbox.StepStatus
+	Said   string // the end of its output
+}
+
+// Error gives how it ended and what it said.
+func (e *SetupFailed) Error() string {
+	text := fmt.Sprintf("the set-up command failed with exit code %d; the command was not run", e.Status.ExitCode)
+	if e.Status.Exec != nil {
+		text = fmt.Sprintf("the set-up command could not be started (%v); the command was not run", e.Status.Exec)
+	}
+	if said := strings.TrimSpace(e.Said); said != "" {
+		text += "; it said:\n" + said
+	}
+	return text
+}
+
+// run starts the sandbox and waits until nothing of it is left.
+func (a *attempt) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	input, err := newFeed(a.job.Streams.Input)
+	if err != nil {
+		return err
+	}
+	defer input.close()
+	steps, err := os.OpenFile(filepath.Join(a.folder.Path(), "steps.log"), os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("make the log of set-up and tear-down: %w", err)
+	}
+	if err := a.logs.open(a.runner.config.Blobs, a.job.Streams, steps); err != nil {
+		return err
+	}
+	config, err := a.configure(ctx, input)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	a.status, err = sandbox.Run(ctx, config)
+	a.emitRun(start)
+	if err := errors.Join(err, a.logs.finish()); err != nil {
+		return err
+	}
+	a.input = input.unused()
+	return a.judge()
+}
+
+// emitRun reports what the sandbox measured itself: making it, set-up included,
+// and the command.
+func (a *attempt) emitRun(start time.Time) {
+	prepared := a.status.Prepare
+	if a.status.Setup != nil {
+		prepared += a.status.Setup.Duration
+	}
+	a.job.Emit(executor.Event{Step: action.StepSandbox, Start: start, Duration: prepared})
+	a.job.Emit(executor.Event{Step: action.StepRun, Start: start.Add(prepared), Duration: a.status.Run})
+}
+
+func (a *attempt) configure(ctx context.Context, input feed) (sandbox.Config, error) {
+	private, err := a.folder.Dir("home")
+	if err != nil {
+		return sandbox.Config{}, fmt.Errorf("make the private folders: %w", err)
+	}
+	seen := a.job.Surroundings.Handle.(found)
+	toolBinds, err := a.toolBinds(seen)
+	if err != nil {
+		return sandbox.Config{}, err
+	}
+	wanted := a.job.Action
+	overlays, binds := a.mounts()
+	streams := a.job.Streams
+	stdout, stderr := a.logs.stdout.write, a.logs.stderr.write
+	if streams.Direct != nil {
+		stdout, stderr = streams.Direct, streams.Direct
+	}
+	return sandbox.Config{
+		View: sandbox.SystemView(), Binds: append(toolBinds, binds...), Overlays: overlays,
+		Private: private, Network: networkOf(wanted.Network),
+		Args: wanted.Argv, Env: environment(wanted, seen.bins),
+		Setup: shell(wanted.Setup), Teardown: shell(wanted.Teardown),
+		Stdin: input.given, Stdout: stdout, Stderr: stderr, Log: a.logs.steps,
+		Terminal: streams.Input.Kind == executor.InputTerminal,
+		Signals:  a.relay(ctx), Timeout: wanted.Timeout, Grace: a.runner.config.Grace,
+	}, nil
+}
+
+// toolBinds shows each tool at its own place, and hides in it what the action
+// is not to see.
+func (a *attempt) toolBinds(seen found) ([]sandbox.Bind, error) {
+	var binds []sandbox.Bind
+	for _, t := range seen.visible {
+		binds = append(binds, sandbox.Bind{Source: t.path, Target: t.path})
+		for _, hidden := range t.hidden {
+			empty, err := a.folder.Dir("hidden")
+			if err != nil {
+				return nil, fmt.Errorf("make an empty folder: %w", err)
+			}
+			binds = append(binds, sandbox.Bind{Source: empty, Target: hidden})
+		}
+	}
+	return binds, nil
+}
+
+// relay passes signals on and notes those that ask for an end: whatever code the
+// command then chooses, its answer and its caches are not those of a whole run.
+func (a *attempt) relay(ctx context.Context) <-chan os.Signal {
+	passed := make(chan os.Signal, 1)
+	go func() {
+		for {
+			select {
+			case signal := <-a.job.Signals:
+				switch signal {
+				case syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT:
+					a.interrupted.Store(true)
+				}
+				select {
+				case passed <- signal:
+				case <-ctx.Done():
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return passed
+}
+
+func networkOf(network action.Network) sandbox.Network {
+	if network == action.NetworkHost {
+		return sandbox.NetworkHost
+	}
+	return sandbox.NetworkNone
+}
+
+func shell(command string) []string {
+	if command == "" {
+		return nil
+	}
+	return []string{"/bin/sh", "-c", command}
+}
+
+// environment is what the command gets and nothing else: the variables of the
+// request over a few fixed ones.
+func environment(wanted *action.Action, bins []string) []string {
+	fixed := map[string]string{
+		"HOME": sandbox.HomeDir, "USER": sandbox.UserName, "LOGNAME": sandbox.UserName,
+		"TMPDIR": "/tmp", "LANG": "C.UTF-8", "PATH": systemPath,
+	}
+	for _, variable := range wanted.Env {
+		fixed[variable.Name] = variable.Value
+	}
+	fixed["PATH"] = strings.Join(append(slices.Clone(bins), fixed["PATH"]), ":")
+	var env []string
+	for name, value := range fixed {
+		env = append(env, name+"="+value)
+	}
+	slices.Sort(env)
+	return env
+}
+
+const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// judge turns what the sandbox saw into the status of the result.
+func (a *attempt) judge() error {
+	status, result := a.status, a.result
+	result.Resources = action.Resources{
+		MaxRSSBytes: status.MaxRSS, UserMS: status.User.Milliseconds(), SystemMS: status.System.Milliseconds(),
+	}
+	if status.Setup != nil && !status.Setup.OK() && !status.Killed {
+		return &SetupFailed{*status.Setup, a.logs.said()}
+	}
+	if status.Exec != nil {
+		return status.Exec
+	}
+	if t := status.Teardown; t != nil && !t.OK() {
+		a.warn("the tear-down command failed with exit code %d: %s", t.ExitCode, strings.TrimSpace(a.logs.said()))
+	}
+	result.ExitCode, result.Signal = status.ExitCode, int(status.Signal)
+	switch {
+	case status.TimedOut:
+		result.Status, result.ExitCode = action.StatusTimeout, 124
+		result.LimitsHit = append(result.LimitsHit, "timeout")
+	case status.Killed:
+		result.Status = action.StatusKilled
+		result.ExitCode = 128 + int(max(status.Signal, syscall.SIGTERM))
+	case status.Signal != 0:
+		result.Status, result.ExitCode = action.StatusKilled, 128+int(status.Signal)
+	case a.interrupted.Load():
+		result.Status = action.StatusKilled
+	case status.ExitCode != 0:
+		result.Status = action.StatusFailed
+	default:
+		result.Status = action.StatusOK
+	}
+	return nil
+}

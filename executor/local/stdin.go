@@ -1,0 +1,163 @@
+package local
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"larder/executor"
+)
+
+// feed gives a command its standard input and finds out afterwards whether it
+// read any of it. An answer that depends on the input must not be kept under a
+// key that does not hold the input.
+type feed struct {
+	given  *os.File // what the command gets; nil for /dev/null
+	unused func() executor.InputUse
+	close  func()
+}
+
+func newFeed(input executor.Input) (feed, error) {
+	switch input.Kind {
+	case executor.InputFile:
+		return fileFeed(input.File)
+	case executor.InputPipe:
+		return pipeFeed(input.File)
+	case executor.InputTerminal:
+		return terminalFeed(input.File)
+	}
+	return feed{unused: func() executor.InputUse { return executor.InputEmpty }, close: func() {}}, nil
+}
+
+// fileFeed passes a regular file on; its offset is shared and tells.
+func fileFeed(file *os.File) (feed, error) {
+	before, err := file.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return feed{}, fmt.Errorf("standard input: %w", err)
+	}
+	return feed{file, func() executor.InputUse {
+		if after, err := file.Seek(0, io.SeekCurrent); err != nil || after != before {
+			return executor.InputRead
+		}
+		return executor.InputUnread
+	}, func() {}}, nil
+}
+
+// pipeFeed puts a pipe of ours between: what went in and did not stay in it was
+// read by the command.
+func pipeFeed(from *os.File) (feed, error) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		return feed{}, fmt.Errorf("standard input: %w", err)
+	}
+	pump := &pump{from: from, to: write, stop: make(chan struct{}), done: make(chan struct{})}
+	go pump.run()
+	halt := sync.OnceFunc(pump.halt)
+	return feed{read, func() executor.InputUse {
+		halt()
+		return pump.use(read)
+	}, func() {
+		halt()
+		read.Close()
+	}}, nil
+}
+
+// pump copies until the end of its source, until the command has closed its
+// end, or until it is stopped.
+type pump struct {
+	from, to   *os.File
+	sent       int64
+	ended      bool
+	stop, done chan struct{}
+}
+
+func (p *pump) run() {
+	defer close(p.done)
+	defer p.to.Close()
+	buffer := make([]byte, 32<<10)
+	for p.wait(p.from, unix.POLLIN) {
+		n, err := p.from.Read(buffer)
+		if n == 0 || err != nil {
+			p.ended = true
+			return
+		}
+		if !p.send(buffer[:n]) {
+			return
+		}
+	}
+}
+
+// send writes in pieces that fit, so that a command that reads nothing cannot
+// hold the pump in a write.
+func (p *pump) send(data []byte) bool {
+	for len(data) > 0 {
+		if !p.wait(p.to, unix.POLLOUT) {
+			return false
+		}
+		n, err := p.to.Write(data[:min(len(data), 4096)])
+		p.sent += int64(n)
+		if err != nil {
+			return false
+		}
+		data = data[n:]
+	}
+	return true
+}
+
+// wait polls one descriptor, and every so often whether the run has ended.
+func (p *pump) wait(file *os.File, events int16) bool {
+	for {
+		select {
+		case <-p.stop:
+			return false
+		default:
+		}
+		poll := []unix.PollFd{{Fd: int32(file.Fd()), Events: events}}
+		n, err := unix.Poll(poll, 50)
+		if err != nil && err != unix.EINTR {
+			return false
+		}
+		if n > 0 {
+			return poll[0].Revents&(events|unix.POLLHUP) != 0 && poll[0].Revents&unix.POLLERR == 0
+		}
+	}
+}
+
+// halt ends the pump and waits for it.
+func (p *pump) halt() {
+	close(p.stop)
+	<-p.done
+}
+
+// use says what became of what was sent, once the command has ended.
+func (p *pump) use(read *os.File) executor.InputUse {
+	left, err := unix.IoctlGetInt(int(read.Fd()), unix.TIOCINQ)
+	switch {
+	case err != nil || int64(left) < p.sent:
+		return executor.InputRead
+	case p.sent == 0 && p.ended:
+		return executor.InputEmpty
+	}
+	return executor.InputUnread
+}
+
+// terminalFeed passes the terminal itself on, so that line editing, signals and
+// the window size work and what is typed ahead stays for the shell. The kernel
+// tells when somebody reads from it.
+func terminalFeed(file *os.File) (feed, error) {
+	watch, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		return feed{}, fmt.Errorf("standard input: %w", err)
+	}
+	_, watchErr := unix.InotifyAddWatch(watch, fmt.Sprintf("/proc/self/fd/%d", file.Fd()), unix.IN_ACCESS)
+	return feed{file, func() executor.InputUse {
+		buffer := make([]byte, unix.SizeofInotifyEvent)
+		if n, err := unix.Read(watch, buffer); watchErr != nil || n > 0 || err != unix.EAGAIN {
+			return executor.InputRead
+		}
+		return executor.InputUnread
+	}, func() { unix.Close(watch) }}, nil
+}

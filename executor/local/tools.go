@@ -1,0 +1,201 @@
+package local
+
+import (
+	"bufio"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// host is what tool finding needs to know of the caller's machine.
+type host struct {
+	path []string // the caller's PATH
+	home string   // the caller's home directory
+	root string   // the root of the action, for version files in it
+	env  func(name string) string
+}
+
+// found is what makes a program runnable: what has to be visible and where its
+// own name is looked up.
+type found struct {
+	program string   // host path of argv[0], empty when it is not a host file
+	visible []tool   // sorted, without one inside another
+	bins    []string // joined to PATH, first ones first
+}
+
+// tool is one host path that the action sees at the same place, read-only.
+type tool struct {
+	path   string
+	hidden []string // directories below path that are shown empty
+}
+
+// systemFolders are visible in every sandbox with --host system.
+func systemFolders() []string { return []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"} }
+
+func within(path, folder string) bool {
+	return path == folder || strings.HasPrefix(path, strings.TrimSuffix(folder, "/")+"/")
+}
+
+func isSystem(path string) bool {
+	return slices.ContainsFunc(systemFolders(), func(folder string) bool { return within(path, folder) })
+}
+
+// find resolves argv[0] and the declared tools.
+func (h host) find(argv0 string, declared []string) (found, error) {
+	var result found
+	for _, path := range declared {
+		if _, err := os.Stat(path); err != nil {
+			return found{}, missingTool(path, err)
+		}
+		h.expose(&result, path)
+		if isDirectory(filepath.Join(path, "bin")) {
+			result.bins = append(result.bins, filepath.Join(path, "bin"))
+		}
+	}
+	result.program = h.locate(argv0, result.bins)
+	if result.program != "" && !isSystem(result.program) {
+		h.exposeProgram(&result, result.program)
+		if !strings.Contains(argv0, "/") {
+			result.bins = appendNew(result.bins, filepath.Dir(result.program))
+		}
+	}
+	result.visible = outermost(result.visible)
+	return result, nil
+}
+
+// locate finds the host file behind argv[0]: empty when there is none, or when
+// it names a file below the working directory.
+func (h host) locate(argv0 string, bins []string) string {
+	if strings.Contains(argv0, "/") {
+		if filepath.IsAbs(argv0) && isExecutable(argv0) {
+			return argv0
+		}
+		return ""
+	}
+	for _, folder := range append(slices.Clone(bins), h.path...) {
+		path := filepath.Join(folder, argv0)
+		if !filepath.IsAbs(path) || !isExecutable(path) {
+			continue
+		}
+		if real, isShim := h.behindShim(path); isShim {
+			path = real
+		}
+		if path != "" {
+			return path
+		}
+	}
+	return ""
+}
+
+// exposeProgram makes a program visible with what it needs: the tree that it is
+// installed in, the same for what its links lead to, and its interpreter.
+func (h host) exposeProgram(result *found, program string) {
+	for range 16 { // links and interpreters; a loop ends here
+		if program == "" || isSystem(program) {
+			return
+		}
+		h.expose(result, h.installation(program))
+		if target, err := os.Readlink(program); err == nil {
+			if !filepath.IsAbs(target) {
+				target = filepath.Join(filepath.Dir(program), target)
+			}
+			program = target
+			continue
+		}
+		program = interpreter(program)
+	}
+}
+
+// expose adds one path, with the Python behind it when it is a virtual
+// environment.
+func (h host) expose(result *found, path string) {
+	if slices.ContainsFunc(result.visible, func(t tool) bool { return within(path, t.path) && len(t.hidden) == 0 }) {
+		return
+	}
+	if isSystem(path) {
+		return
+	}
+	result.visible = append(result.visible, tool{path: path})
+	if base, hidden := pythonBehind(path); base != "" && !isSystem(base) {
+		result.visible = append(result.visible, tool{base, hidden})
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil && real != path {
+		h.expose(result, real)
+	}
+}
+
+// installation returns the tree that a program was installed in, when it looks
+// like one of its own (a virtual environment, a toolchain), and otherwise the
+// program alone: folders that collect programs, such as ~/.local/bin or
+// ~/go/bin, lie beside much that is none of the action's business.
+func (h host) installation(program string) string {
+	folder := filepath.Dir(program)
+	if base := filepath.Base(folder); base != "bin" && base != "sbin" {
+		return program
+	}
+	prefix := filepath.Dir(folder)
+	if prefix == "/" || within(h.home, prefix) || prefix == filepath.Join(h.home, ".local") {
+		return program
+	}
+	for _, mark := range []string{"pyvenv.cfg", "lib", "lib64", "libexec", "share"} {
+		if _, err := os.Stat(filepath.Join(prefix, mark)); err == nil {
+			return prefix
+		}
+	}
+	return program
+}
+
+// interpreter returns the program of a script's first line, or "".
+func interpreter(script string) string {
+	file, err := os.Open(script)
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	line, _ := bufio.NewReaderSize(file, 512).ReadString('\n')
+	rest, isScript := strings.CutPrefix(line, "#!")
+	fields := strings.Fields(rest)
+	if !isScript || len(fields) == 0 {
+		return ""
+	}
+	return fields[0]
+}
+
+// outermost drops what lies inside another visible path.
+func outermost(tools []tool) []tool {
+	slices.SortFunc(tools, func(a, b tool) int { return strings.Compare(a.path, b.path) })
+	var kept []tool
+	for _, t := range tools {
+		if n := len(kept); n > 0 && within(t.path, kept[n-1].path) && len(kept[n-1].hidden) == 0 {
+			continue
+		}
+		if n := len(kept); n > 0 && t.path == kept[n-1].path {
+			kept[n-1].hidden = nil // whole wins over partly hidden
+			continue
+		}
+		kept = append(kept, t)
+	}
+	return kept
+}
+
+func appendNew(list []string, item string) []string {
+	if slices.Contains(list, item) {
+		return list
+	}
+	return append(list, item)
+}
+
+func isDirectory(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+func isExecutable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+}
+
+func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -1,0 +1,121 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"larder/caches/results"
+	"larder/digest"
+	"larder/executor/action"
+)
+
+// run is one action on its way.
+type run struct {
+	executor *Executor
+	request  Request
+	key      action.Key
+	inputs   *digest.Tree
+	began    time.Time
+	timings  map[action.Step]float64
+}
+
+func (e *Executor) begin(request Request) *run {
+	return &run{executor: e, request: request, began: time.Now(), timings: map[action.Step]float64{}}
+}
+
+func (r *run) emit(event Event) {
+	r.timings[event.Step] += float64(event.Duration.Microseconds()) / 1000
+	if r.request.Observe != nil {
+		r.request.Observe(event)
+	}
+}
+
+// step times work as one step.
+func (r *run) step(name action.Step, work func() (bytes int64, err error)) error {
+	start := time.Now()
+	bytes, err := work()
+	r.emit(Event{name, start, time.Since(start), bytes})
+	return err
+}
+
+func (r *run) scan(ctx context.Context) (*digest.Tree, error) {
+	err := r.step(action.StepScan, func() (bytes int64, err error) {
+		r.inputs, err = r.executor.inputs.scan(ctx, r.request.Action)
+		if err != nil {
+			return 0, err
+		}
+		return r.inputs.Stats.HashedBytes, nil
+	})
+	return r.inputs, err
+}
+
+// failed is the result of a run that larder could not take further.
+func (r *run) failed() *action.Result { return r.describe(action.NewResult()) }
+
+// partly is the result as far as the runner came.
+func (r *run) partly(outcome *Outcome) *action.Result {
+	if outcome == nil || outcome.Result == nil {
+		return r.failed()
+	}
+	return r.describe(outcome.Result)
+}
+
+func (r *run) describe(result *action.Result) *action.Result {
+	result.DigestFunction = r.executor.inputs.Function.String()
+	if !r.key.Digest.IsZero() {
+		result.Key = r.key.Digest.String()
+	}
+	if r.inputs != nil {
+		result.InputDigest = r.inputs.Root.String()
+	}
+	return result
+}
+
+func (r *run) finish(result *action.Result) {
+	r.emit(Event{action.StepTotal, r.began, time.Since(r.began), 0})
+	for step, ms := range r.timings {
+		result.TimingsMS[step] = ms
+	}
+}
+
+func (r *run) observe(ctx context.Context) ([]results.Observation, error) {
+	var observed []results.Observation
+	for _, path := range r.request.Action.Observe {
+		observation, err := results.Observe(ctx, path, r.executor.inputs.Function)
+		if err != nil {
+			return nil, err
+		}
+		observed = append(observed, observation)
+	}
+	return observed, nil
+}
+
+// MissingOutput says that a command ended well without making what it declared.
+type MissingOutput struct{ Paths []string }
+
+// Error names every output that is missing.
+func (e *MissingOutput) Error() string {
+	return fmt.Sprintf("the command ended with code 0 but did not make its output %s; correct the command or the -o flag", strings.Join(e.Paths, ", "))
+}
+
+func missingOutputs(a *action.Action, result *action.Result) error {
+	if result.Status != action.StatusOK {
+		return nil
+	}
+	made := map[string]bool{}
+	for _, output := range result.Outputs {
+		made[output.Path] = true
+	}
+	var missing []string
+	for _, path := range a.Outputs {
+		if !made[path.String()] {
+			missing = append(missing, path.String())
+		}
+	}
+	if len(missing) > 0 {
+		return &MissingOutput{missing}
+	}
+	return nil
+}
