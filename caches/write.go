@@ -45,3 +45,11 @@ func (l Layout) WriteFile(path string, data []byte, mode os.FileMode) error {
 	}
 	return nil
 }
+
+// settleByLink is Settle by a hard link, which never replaces either.
+func settleByLink(from, to string) error {
+	if err := os.Link(from, to); err != nil {
+		return err
+	}
+	return os.Remove(from)
+}

@@ -125,11 +125,18 @@ func (w *Writer) Abort() {
 }
 
 // place makes a finished private file the blob d. The file is gone afterwards,
-// placed or not.
+// placed or not. A blob that is there stays, unless its length is wrong.
 func (s *Store) place(from string, d digest.Digest, f form) error {
+	to := s.path(d, f)
 	err := finish(from, d, f)
 	if err == nil {
-		err = caches.Replace(from, s.path(d, f))
+		err = caches.Settle(from, to)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		if info, statErr := os.Lstat(to); statErr == nil && info.Size() == d.Size() {
+			return os.Remove(from)
+		}
+		err = caches.Replace(from, to)
 	}
 	if err != nil {
 		os.Remove(from)

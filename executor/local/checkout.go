@@ -26,7 +26,7 @@ type checkout struct {
 // input tree.
 func (a *attempt) checkOut(ctx context.Context) error {
 	return a.step(action.StepCheckout, func() error {
-		repository := repositoryOf(a.job.Action.Root)
+		repository := RepositoryOf(a.job.Action.Root)
 		for _, cache := range a.job.Action.Caches {
 			ref := cache.Ref(repository)
 			leased, err := a.runner.config.Named.Checkout(ctx, ref, a.folder, named.CheckoutOptions{Copy: a.copied})

@@ -5,11 +5,11 @@ import (
 	"path/filepath"
 )
 
-// repositoryOf returns the root of the repository that folder is in: the
+// RepositoryOf returns the root of the repository that folder is in: the
 // nearest folder at or above it that a version control system has marked, with
 // symbolic links resolved, or folder itself. Two checkouts, and two work trees
 // of one repository, are different repositories here.
-func repositoryOf(folder string) string {
+func RepositoryOf(folder string) string {
 	if real, err := filepath.EvalSymlinks(folder); err == nil {
 		folder = real
 	}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v3"
+	"golang.org/x/sys/unix"
+
+	"larder/caches"
+	"larder/sandbox"
+)
+
+func doctorCommand() *cli.Command {
+	return &cli.Command{
+		Name: "doctor", Usage: "say what this machine offers and which way larder goes",
+		Flags:        []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON"}},
+		OnUsageError: usageError, Action: doctor,
+	}
+}
+
+// finding is one thing that the doctor looked at.
+type finding struct {
+	What   string `json:"what"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+	Advice string `json:"advice,omitempty"`
+	vital  bool   // larder run does not work without it
+}
+
+func doctor(_ context.Context, command *cli.Command) error {
+	shop, err := openHere(command)
+	if err != nil {
+		return err
+	}
+	findings := examine(shop.layout)
+	if command.Bool("json") {
+		if err := printJSON(findings); err != nil {
+			return err
+		}
+	} else {
+		printFindings(findings)
+	}
+	for _, f := range findings {
+		if f.vital && !f.OK {
+			return exitCode(1)
+		}
+	}
+	return nil
+}
+
+func printFindings(findings []finding) {
+	for _, f := range findings {
+		mark := "ok  "
+		switch {
+		case !f.OK && f.vital:
+			mark = "FAIL"
+		case !f.OK:
+			mark = "no  "
+		}
+		fmt.Printf("%s  %-18s %s\n", mark, f.What, f.Detail)
+		if f.Advice != "" {
+			fmt.Printf("      %-18s %s\n", "", f.Advice)
+		}
+	}
+}
+
+func examine(layout caches.Layout) []finding {
+	offered := sandbox.Probe()
+	return []finding{
+		{What: "kernel", OK: offered.MountAPI, Detail: offered.Kernel, Advice: unless(offered.MountAPI, "larder needs the new mount calls of Linux 6.7 or newer"), vital: true},
+		namespaceFinding(offered),
+		{What: "seccomp", OK: offered.Seccomp, Detail: choose(offered.Seccomp, "system calls are filtered", "system calls cannot be filtered"), Advice: unless(offered.Seccomp, "use a kernel with CONFIG_SECCOMP_FILTER"), vital: true},
+		overlayFinding(layout),
+		reflinkFinding(layout),
+		{What: "cgroups", OK: offered.CgroupDelegated, Detail: choose(offered.CgroupDelegated, "a cgroup is delegated to this user", "no cgroup is delegated to this user"), Advice: "limits of memory and processes come with a later version"},
+		{What: "store", OK: true, Detail: layout.Root()},
+	}
+}
+
+func namespaceFinding(offered sandbox.Capabilities) finding {
+	f := finding{What: "user namespaces", OK: offered.Namespaces == nil, Detail: "sandboxes can be made", vital: true}
+	if offered.Namespaces != nil {
+		f.Detail = offered.Namespaces.Error()
+	}
+	return f
+}
+
+func overlayFinding(layout caches.Layout) finding {
+	f := finding{What: "overlayfs", OK: true, Detail: "inputs and caches are mounted, in constant time"}
+	if err := sandbox.OverlayWorks(layout.Runs()); err != nil {
+		f.OK, f.Detail = false, fmt.Sprintf("inputs and caches are copied for each run, in time with their size (%v)", err)
+		f.Advice = "put the store on ext4, xfs, btrfs or tmpfs: --store DIR or LARDER_STORE"
+	}
+	return f
+}
+
+func reflinkFinding(layout caches.Layout) finding {
+	if err := tryReflink(layout.Temp()); err != nil {
+		return finding{What: "reflink", Detail: fmt.Sprintf("the file system of the store copies bytes (%v)", err), Advice: "xfs and btrfs share blocks between copies; it matters only where overlayfs is missing, and for outputs"}
+	}
+	return finding{What: "reflink", OK: true, Detail: "copies share their blocks"}
+}
+
+func tryReflink(folder string) error {
+	temp, err := os.MkdirTemp(folder, "doctor-*")
+	if err != nil {
+		return fmt.Errorf("try a reflink: %w", err)
+	}
+	defer os.RemoveAll(temp)
+	from, to := filepath.Join(temp, "from"), filepath.Join(temp, "to")
+	if err := os.WriteFile(from, make([]byte, 4096), 0o600); err != nil {
+		return fmt.Errorf("try a reflink: %w", err)
+	}
+	source, err := os.Open(from)
+	if err != nil {
+		return fmt.Errorf("try a reflink: %w", err)
+	}
+	defer source.Close()
+	target, err := os.Create(to)
+	if err != nil {
+		return fmt.Errorf("try a reflink: %w", err)
+	}
+	defer target.Close()
+	return unix.IoctlFileClone(int(target.Fd()), int(source.Fd()))
+}
+
+func choose(condition bool, yes, no string) string {
+	if condition {
+		return yes
+	}
+	return no
+}
+
+func unless(condition bool, advice string) string { return choose(condition, "", advice) }

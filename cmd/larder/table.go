@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/urfave/cli/v3"
+)
+
+// table prints rows for people or for programs.
+type table struct {
+	heading []string
+	rows    [][]any
+}
+
+func (t *table) add(cells ...any) { t.rows = append(t.rows, cells) }
+
+// size is a number of bytes: "1.2 MiB" for people, the number for programs.
+type size int64
+
+// when is a time: "3 hours ago" for people, RFC 3339 for programs.
+type when time.Time
+
+// print writes the rows in the form of --format; value is the JSON form.
+func (t *table) print(command *cli.Command, value any) error {
+	switch format := command.String("format"); format {
+	case "json":
+		return printJSON(value)
+	case "tab":
+		for _, row := range t.rows {
+			fmt.Println(strings.Join(texts(row, forPrograms), "\t"))
+		}
+		return nil
+	case "human", "":
+		return t.printHuman()
+	default:
+		return fmt.Errorf("--format %s: use human, tab or json", format)
+	}
+}
+
+func (t *table) printHuman() error {
+	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
+	if len(t.heading) > 0 {
+		fmt.Fprintln(w, strings.Join(t.heading, "\t"))
+	}
+	for _, row := range t.rows {
+		fmt.Fprintln(w, strings.Join(texts(row, forPeople), "\t"))
+	}
+	return w.Flush()
+}
+
+func texts(row []any, text func(any) string) []string {
+	cells := make([]string, len(row))
+	for i, cell := range row {
+		cells[i] = text(cell)
+	}
+	return cells
+}
+
+func forPeople(cell any) string {
+	switch v := cell.(type) {
+	case size:
+		return humanize.IBytes(uint64(max(v, 0)))
+	case when:
+		if time.Time(v).IsZero() {
+			return "never"
+		}
+		return humanize.Time(time.Time(v))
+	}
+	return fmt.Sprint(cell)
+}
+
+func forPrograms(cell any) string {
+	switch v := cell.(type) {
+	case size:
+		return fmt.Sprint(int64(v))
+	case when:
+		return time.Time(v).UTC().Format(time.RFC3339)
+	}
+	return strings.NewReplacer("\t", " ", "\n", " ").Replace(fmt.Sprint(cell))
+}
