@@ -69,7 +69,7 @@ func newSelector(text string) (selector, error) {
 		return s, fmt.Errorf("%w %q: it selects nothing; use . for everything", ErrPattern, text)
 	}
 	s.rule = parsed
-	s.levels = strings.Split(s.text, "/")
+	s.levels = strings.Split(s.prefix+s.text, "/")
 	for _, level := range s.levels {
 		switch level {
 		case "..":
@@ -164,7 +164,7 @@ func (one *selector) reaches(dir string) bool {
 		return true
 	case one.literal:
 		return below(one.text, dir)
-	case strings.Contains(one.text, "["):
+	case strings.Contains(one.text, "["), strings.Contains(one.text, `\`):
 		return true // a class may hold a slash, which components would split
 	}
 	names := strings.Split(dir, "/")
@@ -172,7 +172,7 @@ func (one *selector) reaches(dir string) bool {
 		switch {
 		case i == len(one.levels):
 			return false
-		case one.levels[i] == "**":
+		case strings.Contains(one.levels[i], "**"):
 			return true
 		case !wildmatch(one.levels[i], name):
 			return false

@@ -17,8 +17,8 @@ func wildmatch(pattern, text string) bool {
 	for {
 		if p < len(pattern) && pattern[p] == '*' {
 			if next, ok := globstarAt(pattern, p); ok {
-				if next == len(pattern) && pattern[next-1] != '/' {
-					return t < len(text) || p == 0
+				if next == len(pattern) && pattern[next-1] == '*' {
+					return true
 				}
 				globstar, star = retry{next, t, true}, retry{}
 				p = next
