@@ -25,13 +25,14 @@ import (
 // ctime everywhere, which package managers change on files they hard-link
 // elsewhere. A directory that may not be read counts by its name alone, and
 // names that go while it looks count as gone. A dir that is missing or not a
-// directory is ErrRoot.
-func StateFingerprint(ctx context.Context, dir string, fn Function) (Digest, error) {
+// directory is ErrRoot. Directories in leaveOut, as clean paths relative to dir,
+// count by their name alone too.
+func StateFingerprint(ctx context.Context, dir string, fn Function, leaveOut ...string) (Digest, error) {
 	root, err := openRoot(dir)
 	if err != nil {
 		return Digest{}, err
 	}
-	f := fingerprinter{ctx: ctx, crew: newCrew()}
+	f := fingerprinter{ctx: ctx, leaveOut: leaveOut, crew: newCrew()}
 	f.crew.add(func() { f.visit(root, "") })
 	f.crew.run()
 	if err := ctx.Err(); err != nil {
@@ -50,6 +51,7 @@ func StateFingerprint(ctx context.Context, dir string, fn Function) (Digest, err
 
 type fingerprinter struct {
 	ctx      context.Context
+	leaveOut []string
 	crew     *crew
 	problems collector
 	mu       sync.Mutex
@@ -126,6 +128,9 @@ func (f *fingerprinter) look(dir *handle, i *item, state []byte) ([]byte, error)
 
 // descend adds the visit of a directory, if it can be read.
 func (f *fingerprinter) descend(parent *handle, i *item) {
+	if slices.Contains(f.leaveOut, i.path) {
+		return
+	}
 	parent.hold(1)
 	f.crew.add(func() {
 		defer parent.release()

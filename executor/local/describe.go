@@ -69,8 +69,7 @@ func toolState(ctx context.Context, t tool, index *digest.Index, fn digest.Funct
 			leftOut = append(leftOut, relative)
 		}
 	}
-	d, err := digest.StateFingerprint(ctx, t.path, fn)
-	_ = leftOut
+	d, err := digest.StateFingerprint(ctx, t.path, fn, leftOut...)
 	return d.String(), err
 }
 
