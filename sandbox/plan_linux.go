@@ -37,6 +37,7 @@ func plan(cfg *Config, f facts) (*program, error) {
 	t := &table{steps: make([]step, 0, 512)}
 	t.mapUser(f)
 	t.takeDescriptors()
+	t.forgetArguments(f)
 	t.makeRoot(&root)
 	t.mountAll(root.mounts)
 	t.enterRoot()
@@ -84,6 +85,18 @@ func (t *table) takeDescriptors() {
 	location, size := object(t, &mask)
 	t.call(unix.SYS_SIGNALFD4, nobody, location, size, num(unix.SFD_CLOEXEC|unix.SFD_NONBLOCK)).into(regSignals)
 	t.call(unix.SYS_PRCTL, num(unix.PR_SET_NAME), t.text("larder-init"))
+}
+
+// forgetArguments overwrites the command line that process 1 has inherited, in
+// its own copy of the memory: every process can read those of all others, and
+// the caller's may hold what is not meant for the command.
+func (t *table) forgetArguments(f facts) {
+	t.at(stageStdio, "/dev/zero")
+	t.call(unix.SYS_OPENAT, atCWD, t.text("/dev/zero"), num(unix.O_RDONLY|unix.O_CLOEXEC)).into(regFile)
+	for _, r := range f.arguments {
+		t.call(unix.SYS_READ, regFile.operand(), num(r.start), num(r.size)).tolerate(syscall.EFAULT)
+	}
+	t.close(regFile)
 }
 
 // makeRoot mounts an empty memory file system over the old root, where nobody

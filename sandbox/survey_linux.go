@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"unsafe"
 )
 
 // facts are what a plan needs to know of the host.
@@ -20,6 +21,7 @@ type facts struct {
 	files     map[string]bool   // sources of binds that are not directories
 	real      map[string]string // sources of binds without symbolic links
 	view      View              // what depends on the host's network
+	arguments []region          // memory that holds the caller's command line
 }
 
 // survey looks at the host for what cfg names, and makes the private
@@ -32,6 +34,7 @@ func survey(cfg *Config) (facts, error) {
 		return facts{}, fmt.Errorf("sandbox: read the limit of open files: %w", err)
 	}
 	f.openFiles = limit.Max
+	f.arguments = ownArguments(os.Args)
 	for _, bind := range slices.Concat(cfg.View.Binds, cfg.Binds) {
 		info, err := os.Stat(bind.Source)
 		if err != nil {
@@ -52,6 +55,24 @@ func survey(cfg *Config) (facts, error) {
 		f.view = networkView()
 	}
 	return f, makePrivate(cfg.Private)
+}
+
+// region is a piece of the caller's memory.
+type region struct{ start, size uintptr }
+
+// ownArguments finds where the strings of args are. Neighbours, as the kernel
+// lays them out, become one region.
+func ownArguments(args []string) []region {
+	var found []region
+	for _, arg := range args {
+		next := region{uintptr(unsafe.Pointer(unsafe.StringData(arg))), uintptr(len(arg))}
+		if last := len(found) - 1; last >= 0 && found[last].start+found[last].size+1 == next.start {
+			found[last].size += 1 + next.size
+		} else if next.size > 0 {
+			found = append(found, next)
+		}
+	}
+	return found
 }
 
 // makePrivate makes the directories behind /tmp and the home.

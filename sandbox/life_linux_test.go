@@ -1,0 +1,149 @@
+//go:build amd64 || arm64
+
+package sandbox
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestDeathOfTheCallerEndsTheSandbox(t *testing.T) {
+	requireSandbox(t)
+	mark := fmt.Sprintf("8888.%d%d", os.Getpid(), time.Now().UnixNano())
+	cmd := outside(t, "supervise", "(setsid sleep "+mark+" &); echo ready; exec sleep "+mark, "")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
+		t.Fatal(line, err)
+	}
+	if len(marked(t, mark)) < 3 {
+		t.Errorf("running: %v", marked(t, mark))
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+	eventually(t, "every process is gone", func() bool { return len(marked(t, mark)) == 0 })
+}
+
+func TestMountsStayInsideAndAreGone(t *testing.T) {
+	requireOverlay(t)
+	before, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := overlay(t, nil)
+	shell(t, "grep -c overlay /proc/self/mountinfo", func(cfg *Config) { cfg.Overlays = []Overlay{o} }).want(t, 0, "1")
+	after, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil || string(before) != string(after) {
+		t.Errorf("mounts changed: %v\n%s\n%s", err, before, after)
+	}
+}
+
+func openFiles(t testing.TB) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+func TestManyRunsLeaveNothingOpen(t *testing.T) {
+	requireSandbox(t)
+	runs := 500
+	if testing.Short() {
+		runs = 100
+	}
+	cfg := Config{View: SystemView(), Args: []string{"true"}}
+	before := 0
+	for i := range runs {
+		if status, err := Run(context.Background(), cfg); err != nil || status.ExitCode != 0 {
+			t.Fatal(i, status, err)
+		}
+		if i == 0 {
+			before = openFiles(t)
+		}
+	}
+	if after := openFiles(t); after > before {
+		t.Errorf("%d files open after one run, %d after %d", before, after, runs)
+	}
+	if pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil); err != syscall.ECHILD {
+		t.Errorf("a child is left: %d, %v", pid, err)
+	}
+}
+
+func TestFailedRunsLeaveNothingOpen(t *testing.T) {
+	requireSandbox(t)
+	before := 0
+	for i := range 20 {
+		if _, err := Run(context.Background(), Config{Args: []string{"true"}, Dir: "/no/such"}); err == nil {
+			t.Fatal("a missing directory was entered")
+		}
+		if i == 0 {
+			before = openFiles(t)
+		}
+	}
+	if after := openFiles(t); after > before {
+		t.Errorf("%d files open at first, %d at last", before, after)
+	}
+}
+
+func TestConcurrentRuns(t *testing.T) {
+	requireSandbox(t)
+	view := SystemView()
+	var group sync.WaitGroup
+	for i := range 200 {
+		group.Go(func() {
+			status, err := Run(context.Background(), Config{View: view, Args: []string{"sh", "-c", fmt.Sprintf("exit %d", i%100)}})
+			if err != nil || status.ExitCode != i%100 {
+				t.Errorf("run %d: %+v, %v", i, status, err)
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestNothingOfTheCallerIsOpenInside(t *testing.T) {
+	requireSandbox(t)
+	// This one is inheritable, unlike all that the os package opens.
+	fd, err := syscall.Open("/", syscall.O_RDONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(fd)
+	r := shell(t, "ls -l /proc/self/fd")
+	if r.err != nil || strings.Count(r.out, "->") != 4 || strings.Contains(r.out, "-> /\n") {
+		t.Errorf("%v\n%s", r.err, r.out)
+	}
+}
+
+func TestProbe(t *testing.T) {
+	requireSandbox(t)
+	c := Probe()
+	if c.Kernel == "" || !c.Seccomp || !c.MountAPI {
+		t.Errorf("got %+v", c)
+	}
+	dir := t.TempDir()
+	if err := OverlayWorks(dir); err != nil {
+		closedGate(t, err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	if err := OverlayWorks("/proc"); err == nil {
+		t.Error("an overlay on /proc works")
+	}
+}
