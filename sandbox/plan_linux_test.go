@@ -1,0 +1,208 @@
+//go:build amd64 || arm64
+
+package sandbox
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+	"pgregory.net/rapid"
+)
+
+// planned makes the plan of cfg as for the user 1234 of a host where every
+// source is a directory, unless it is named file.
+func planned(t testing.TB, cfg Config) *program {
+	t.Helper()
+	if cfg.Args == nil {
+		cfg.Args = []string{"/command"}
+	}
+	f := facts{uid: 1234, gid: 4321, openFiles: 5000, files: map[string]bool{"/file": true}, real: map[string]string{}}
+	for _, bind := range cfg.Binds {
+		f.real[bind.Source] = bind.Source
+	}
+	p, err := plan(&cfg, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// words gives the calls of a number as text: the stage and all strings that
+// the plan points to.
+func words(p *program, number uintptr) []string {
+	known := map[uintptr]string{}
+	for _, kept := range p.keep {
+		if data, ok := kept.([]byte); ok {
+			known[uintptr(unsafe.Pointer(unsafe.SliceData(data)))] = strings.TrimSuffix(string(data), "\x00")
+		}
+	}
+	var found []string
+	for _, s := range p.setup {
+		if s.nr != number {
+			continue
+		}
+		line := []string{s.stage}
+		for _, arg := range s.args {
+			if text, ok := known[arg.value]; ok && arg.value != 0 {
+				line = append(line, text)
+			}
+		}
+		found = append(found, strings.Join(line, "|"))
+	}
+	return found
+}
+
+func TestPlanMapsOneUser(t *testing.T) {
+	got := words(planned(t, Config{}), unix.SYS_WRITE)
+	for _, want := range []string{"map the user|deny", "map the user|1000 1234 1", "map the user|1000 4321 1"} {
+		if !slices.Contains(got, want) {
+			t.Errorf("%q is not among %q", want, got)
+		}
+	}
+}
+
+func TestPlanOfAnOverlay(t *testing.T) {
+	cfg := Config{Overlays: []Overlay{{Target: "/build", Lowers: []string{"/l1", "/l2"}, Upper: `/u\p`, Work: "/w"}}}
+	var got []string
+	for _, line := range words(planned(t, cfg), unix.SYS_FSCONFIG) {
+		if rest, ok := strings.CutPrefix(line, stageOverlay+"|"); ok {
+			got = append(got, rest)
+		}
+	}
+	want := []string{"lowerdir+|/l1", "lowerdir+|/l2", `upperdir|/u\\p`, "workdir|/w", "volatile", "userxattr"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestPlanNamesNoLongPath(t *testing.T) {
+	long := "/" + strings.Repeat("x", 255)
+	cfg := Config{Overlays: []Overlay{{Target: "/build", Lowers: []string{long, "/l2"}}}}
+	for _, line := range words(planned(t, cfg), unix.SYS_FSCONFIG) {
+		if len(line) > 255 {
+			t.Errorf("an option of %d bytes", len(line))
+		}
+	}
+}
+
+func TestPlanOfTheNetwork(t *testing.T) {
+	if n := len(words(planned(t, Config{}), unix.SYS_SOCKET)); n != 1 {
+		t.Errorf("own network: %d sockets", n)
+	}
+	if n := len(words(planned(t, Config{Network: NetworkHost}), unix.SYS_SOCKET)); n != 0 {
+		t.Errorf("host network: %d sockets", n)
+	}
+	if cloneFlags(&Config{})&unix.CLONE_NEWNET == 0 || cloneFlags(&Config{Network: NetworkHost})&unix.CLONE_NEWNET != 0 {
+		t.Error("the network namespace is made in the wrong case")
+	}
+}
+
+func targets(tree tree) []string {
+	var list []string
+	for _, m := range tree.mounts {
+		list = append(list, m.target)
+	}
+	return list
+}
+
+func TestLayOut(t *testing.T) {
+	cfg := Config{
+		View:  View{Symlinks: []Symlink{{"/lib", "usr/lib"}, {"/abs", "/opt/abs"}}, Binds: []Bind{{Source: "/usr", Target: "/usr"}}},
+		Binds: []Bind{{Source: "/usr/lib/jvm", Target: "/usr/lib/jvm"}, {Source: "/usr/share/w", Target: "/usr/share/w", Writable: true}, {Source: "/opt/x", Target: "/lib/x"}, {Source: "/y", Target: "/abs/y"}},
+	}
+	f := facts{real: map[string]string{"/usr/lib/jvm": "/usr/lib/jvm", "/usr/share/w": "/usr/share/w", "/opt/x": "/opt/x", "/y": "/y"}}
+	got := targets(layOut(&cfg, f))
+	for place, want := range map[string]bool{"/usr": true, "/usr/lib/jvm": false, "/usr/share/w": true, "/usr/lib/x": true, "/opt/abs/y": true, "/lib/x": false} {
+		if slices.Contains(got, place) != want {
+			t.Errorf("%s is a mount: %v, in %q", place, !want, got)
+		}
+	}
+}
+
+func TestMountsComeAfterThoseAboveThem(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		names := rapid.SliceOfNDistinct(rapid.StringMatching(`(/[ab]){1,5}`), 0, 12, rapid.ID[string]).Draw(t, "targets")
+		var cfg Config
+		for i, name := range names {
+			cfg.Binds = append(cfg.Binds, Bind{Source: fmt.Sprint("/source", i), Target: name})
+		}
+		got := targets(layOut(&cfg, facts{real: map[string]string{}}))
+		for i, above := range got {
+			for _, earlier := range got[:i] {
+				if strings.HasPrefix(earlier, above+"/") {
+					t.Fatalf("%s is mounted before %s", earlier, above)
+				}
+			}
+		}
+		for _, name := range names {
+			if !slices.Contains(got, name) {
+				t.Fatalf("%s is not mounted", name)
+			}
+		}
+	})
+}
+
+func TestStepsUseRegistersThatAreSet(t *testing.T) {
+	file := Bind{Source: "/file", Target: "/build/a/file"}
+	p := planned(t, Config{Setup: []string{"x"}, Terminal: true, Binds: []Bind{file}, Overlays: []Overlay{{Target: "/build", Lowers: []string{"/l"}, Upper: "/" + strings.Repeat("u", 300), Work: "/w"}}})
+	for _, steps := range [][]step{p.setup, p.stages[stageSetup].steps, p.stages[stageCommand].steps} {
+		set := map[register]bool{}
+		for i := range fdCount {
+			set[regGiven+register(i)] = true
+		}
+		for i, s := range steps {
+			for _, arg := range s.args {
+				if arg.reg != regNone && !set[arg.reg] {
+					t.Errorf("step %d (%s) uses register %d, which is empty", i, s.stage, arg.reg)
+				}
+			}
+			if s.nr == unix.SYS_CLOSE {
+				delete(set, s.args[0].reg)
+			}
+			if s.save != regNone {
+				set[s.save] = true
+			}
+			if s.stage == "" {
+				t.Errorf("step %d (call %d) has no stage", i, s.nr)
+			}
+		}
+		if left := len(set) - fdCount; left > 2 {
+			t.Errorf("%d descriptors are left open: %v", left, set)
+		}
+	}
+}
+
+func TestCandidates(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		env  []string
+		want []string
+	}{
+		{"/bin/x", nil, []string{"/bin/x"}},
+		{"./x", []string{"PATH=/a"}, []string{"./x"}},
+		{"x", []string{"PATH=/a:/b/"}, []string{"/a/x", "/b/x"}},
+		{"x", []string{"PATH=/old", "PATH=/new"}, []string{"/new/x"}},
+		{"x", []string{"PATH=:.:rel:/a"}, []string{"/a/x"}},
+		{"x", []string{"PATH="}, nil},
+		{"x", nil, []string{"/usr/local/bin/x", "/usr/bin/x", "/bin/x"}},
+	} {
+		if got := candidates(c.name, c.env); !slices.Equal(got, c.want) {
+			t.Errorf("%s in %q: got %q, want %q", c.name, c.env, got, c.want)
+		}
+	}
+}
+
+func TestAdviceForEveryKnownFailure(t *testing.T) {
+	for _, stage := range []string{stageClone, stageIDs, stageProc, stageOverlay, stageTarget, stageBind, stageDir, stageSeccomp} {
+		for errno := range advices(stage) {
+			e := &SetupError{Stage: stage, Path: "/p", Errno: errno}
+			if text := e.Error(); !strings.Contains(text, stage) || !strings.Contains(text, "; ") || e.Advice() == "" {
+				t.Errorf("%s, %v: %q", stage, errno, text)
+			}
+		}
+	}
+}

@@ -1,0 +1,82 @@
+//go:build amd64 || arm64
+
+package sandbox
+
+import (
+	"encoding/binary"
+	"syscall"
+	"testing"
+
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+	"pgregory.net/rapid"
+)
+
+// decide runs the filter on a system call. The machine of the bpf package
+// reads words in network order, so that is how they are written here.
+func decide(t testing.TB, arch, number uint32, args ...uint32) verdict {
+	t.Helper()
+	machine, err := bpf.NewVM(assemble(rules()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := make([]byte, 64)
+	binary.BigEndian.PutUint32(data[dataNumber:], number)
+	binary.BigEndian.PutUint32(data[dataArch:], arch)
+	for i, arg := range args {
+		binary.BigEndian.PutUint32(data[dataArgs+i*argSize:], arg)
+	}
+	got, err := machine.Run(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return verdict(got)
+}
+
+func TestFilter(t *testing.T) {
+	denied := refused(syscall.EPERM)
+	for name, c := range map[string]struct{ got, want verdict }{
+		"read":                 {decide(t, nativeArch, unix.SYS_READ), allowed},
+		"execve":               {decide(t, nativeArch, unix.SYS_EXECVE), allowed},
+		"mount":                {decide(t, nativeArch, unix.SYS_MOUNT), denied},
+		"clone3":               {decide(t, nativeArch, unix.SYS_CLONE3), refused(syscall.ENOSYS)},
+		"clone of a thread":    {decide(t, nativeArch, unix.SYS_CLONE, unix.CLONE_VM|unix.CLONE_THREAD), allowed},
+		"clone of a namespace": {decide(t, nativeArch, unix.SYS_CLONE, unix.CLONE_NEWUSER|17), denied},
+		"window size":          {decide(t, nativeArch, unix.SYS_IOCTL, 0, unix.TIOCGWINSZ), allowed},
+		"terminal input":       {decide(t, nativeArch, unix.SYS_IOCTL, 0, unix.TIOCSTI), denied},
+		"console":              {decide(t, nativeArch, unix.SYS_IOCTL, 0, unix.TIOCLINUX), denied},
+		"unix socket":          {decide(t, nativeArch, unix.SYS_SOCKET, unix.AF_UNIX), allowed},
+		"inet6 socket":         {decide(t, nativeArch, unix.SYS_SOCKET, unix.AF_INET6), allowed},
+		"vsock socket":         {decide(t, nativeArch, unix.SYS_SOCKET, unix.AF_VSOCK), refused(syscall.EAFNOSUPPORT)},
+		"other architecture":   {decide(t, unix.AUDIT_ARCH_I386, 3), denied},
+		"x32":                  {decide(t, nativeArch, 0x40000000|unix.SYS_READ), denied},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: got %#x, want %#x", name, c.got, c.want)
+		}
+	}
+}
+
+// The search tree is held against a plain look-up.
+func TestFilterDecidesByThePolicy(t *testing.T) {
+	policy := rules()
+	rapid.Check(t, func(rt *rapid.T) {
+		number := rapid.Uint32Range(0, 600).Draw(rt, "number")
+		rule, listed := policy[number]
+		want := allowed
+		if listed && rule.body == nil {
+			want = rule.verdict
+		}
+		if got := decide(t, nativeArch, number); rule.body == nil && got != want {
+			rt.Fatalf("call %d: got %#x, want %#x", number, got, want)
+		}
+	})
+}
+
+func TestEveryRefusedCallIsRefused(t *testing.T) {
+	for number, rule := range rules() {
+		if got := decide(t, nativeArch, number); rule.body == nil && got != rule.verdict {
+			t.Errorf("call %d: got %#x, want %#x", number, got, rule.verdict)
+		}
+	}
+}
