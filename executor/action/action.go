@@ -171,6 +171,7 @@ func (v *validator) timeout(text string) time.Duration {
 }
 
 func (v *validator) overlaps(action *Action) {
+	v.placedTwice(action)
 	for i, cache := range action.Caches {
 		for _, other := range action.Caches[i+1:] {
 			if cache.Path.Overlaps(other.Path) {
@@ -180,6 +181,25 @@ func (v *validator) overlaps(action *Action) {
 		for _, output := range action.Outputs {
 			if cache.Path.Overlaps(output) {
 				v.refuse("cache %s at %s and output %s: a path is a cache or an output, not both; move one", cache.Name, cache.Path, output)
+			}
+		}
+	}
+}
+
+// placedTwice: an output is moved into the store as a whole, so another one
+// inside it would be gone; of two trees at one place only one would be seen.
+func (v *validator) placedTwice(action *Action) {
+	for i, output := range action.Outputs {
+		for _, other := range action.Outputs[i+1:] {
+			if output.Overlaps(other) {
+				v.refuse("outputs %s and %s: one lies inside the other and comes with it; leave the inner one out", output, other)
+			}
+		}
+	}
+	for i, tree := range action.Trees {
+		for _, other := range action.Trees[i+1:] {
+			if tree.Path == other.Path && tree.Path.text != "" {
+				v.refuse("trees %s and %s: two trees at the same path %s; move one, or merge them first", tree.Digest, other.Digest, tree.Path)
 			}
 		}
 	}

@@ -3,8 +3,10 @@ package action
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"larder/caches"
 )
@@ -55,11 +57,46 @@ func ParseSpec(data []byte) (Spec, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&spec); err != nil {
-		line := 1 + bytes.Count(data[:min(len(data), int(decoder.InputOffset()))], []byte("\n"))
-		return Spec{}, fmt.Errorf("%w spec, at line %d or after: %w", caches.ErrInvalid, line, err)
+		line := 1 + bytes.Count(data[:placeOf(err, data)], []byte("\n"))
+		return Spec{}, fmt.Errorf("%w spec, at line %d: %w", caches.ErrInvalid, line, err)
 	}
 	if _, err := decoder.Token(); err != io.EOF {
 		return Spec{}, fmt.Errorf("%w spec: something follows the JSON object; a spec is one object", caches.ErrInvalid)
 	}
 	return spec, nil
+}
+
+// placeOf returns the offset in data that a decoding error is about. The error
+// for an unknown member has only its name, so the first member of that name is
+// taken; an end that comes too early is at the end.
+func placeOf(err error, data []byte) int {
+	var syntax *json.SyntaxError
+	var wrongType *json.UnmarshalTypeError
+	place := len(data)
+	switch {
+	case errors.As(err, &syntax):
+		place = int(syntax.Offset)
+	case errors.As(err, &wrongType):
+		place = int(wrongType.Offset)
+	default:
+		if _, name, found := strings.Cut(err.Error(), "unknown field "); found {
+			place = memberAt(data, []byte(name))
+		}
+	}
+	return min(max(place, 0), len(data))
+}
+
+// memberAt returns the offset of the first place where the quoted name is
+// followed by a colon.
+func memberAt(data, name []byte) int {
+	for at := 0; ; at += len(name) {
+		next := bytes.Index(data[at:], name)
+		if next < 0 || len(name) == 0 {
+			return len(data)
+		}
+		at += next
+		if bytes.HasPrefix(bytes.TrimLeft(data[at+len(name):], " \t\r\n"), []byte(":")) {
+			return at
+		}
+	}
 }

@@ -56,13 +56,13 @@ func (h host) find(argv0 string, declared []string) (found, error) {
 		}
 	}
 	result.program = h.locate(argv0, result.bins)
-	if result.program != "" && !isSystem(result.program) {
+	if result.program != "" {
 		h.exposeProgram(&result, result.program)
-		if !strings.Contains(argv0, "/") {
-			result.bins = appendNew(result.bins, filepath.Dir(result.program))
+		if folder := filepath.Dir(result.program); !strings.Contains(argv0, "/") && !onSystemPath(folder) {
+			result.bins = appendNew(result.bins, folder)
 		}
 	}
-	result.visible = outermost(result.visible)
+	result.visible = outermost(result.visible, declared)
 	return result, nil
 }
 
@@ -112,19 +112,23 @@ func (h host) exposeProgram(result *found, program string) {
 // expose adds one path, with the Python behind it when it is a virtual
 // environment.
 func (h host) expose(result *found, path string) {
-	if slices.ContainsFunc(result.visible, func(t tool) bool { return within(path, t.path) && len(t.hidden) == 0 }) {
-		return
-	}
-	if isSystem(path) {
+	if isSystem(path) || result.shows(path) {
 		return
 	}
 	result.visible = append(result.visible, tool{path: path})
-	if base, hidden := pythonBehind(path); base != "" && !isSystem(base) {
+	if base, hidden := pythonBehind(path); base != "" && !isSystem(base) && !result.shows(base) {
 		result.visible = append(result.visible, tool{base, hidden})
 	}
 	if real, err := filepath.EvalSymlinks(path); err == nil && real != path {
 		h.expose(result, real)
 	}
+}
+
+// shows reports whether path is visible already.
+func (f *found) shows(path string) bool {
+	return slices.ContainsFunc(f.visible, func(t tool) bool {
+		return within(path, t.path) && !slices.ContainsFunc(t.hidden, func(hidden string) bool { return within(path, hidden) })
+	})
 }
 
 // installation returns the tree that a program was installed in, when it looks
@@ -164,22 +168,24 @@ func interpreter(script string) string {
 	return fields[0]
 }
 
-// outermost drops what lies inside another visible path.
-func outermost(tools []tool) []tool {
+// outermost drops what lies inside another visible path, and hides nothing of
+// what was declared by name.
+func outermost(tools []tool, declared []string) []tool {
 	slices.SortFunc(tools, func(a, b tool) int { return strings.Compare(a.path, b.path) })
 	var kept []tool
 	for _, t := range tools {
-		if n := len(kept); n > 0 && within(t.path, kept[n-1].path) && len(kept[n-1].hidden) == 0 {
-			continue
+		if slices.Contains(declared, t.path) {
+			t.hidden = nil
 		}
-		if n := len(kept); n > 0 && t.path == kept[n-1].path {
-			kept[n-1].hidden = nil // whole wins over partly hidden
+		if n := len(kept); n > 0 && within(t.path, kept[n-1].path) && len(kept[n-1].hidden) == 0 {
 			continue
 		}
 		kept = append(kept, t)
 	}
 	return kept
 }
+
+func onSystemPath(folder string) bool { return slices.Contains(filepath.SplitList(systemPath), folder) }
 
 func appendNew(list []string, item string) []string {
 	if slices.Contains(list, item) {

@@ -1,0 +1,96 @@
+package action
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+
+	"larder/caches"
+)
+
+func TestParseSpecReadsEveryMember(t *testing.T) {
+	const text = `{
+		"argv": ["mypy", "src"], "env": {"A": "b"}, "root": "/src", "inputs": ["."],
+		"trees": [{"digest": "d", "path": "lib"}], "tools": ["/venv"], "outputs": ["out"],
+		"caches": [{"name": "mypy", "mode": "mutable", "path": ".mypy_cache", "scope": "s", "key": "k",
+			"publish": "0,1", "on_conflict": "replace", "keep": 3}],
+		"observe": ["/etc/hosts"], "setup": "a", "teardown": "b", "network": "host", "timeout": "5m", "strict": true
+	}`
+	spec, err := ParseSpec([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := reflect.ValueOf(spec)
+	for i := range value.NumField() {
+		if value.Field(i).IsZero() {
+			t.Errorf("member %s was not read", value.Type().Field(i).Name)
+		}
+	}
+	again, err := json.Marshal(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := ParseSpec(again); err != nil || !reflect.DeepEqual(spec, second) {
+		t.Errorf("written and read again: %+v, %v; want %+v", second, err, spec)
+	}
+}
+
+func TestParseSpecNamesTheLine(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"unknown member", "{\n \"argv\": [\"a\"],\n \"outptus\": [\"b\"],\n \"root\": \"/\"\n}", "line 3"},
+		{"unknown member of a cache", "{\"argv\": [\"a\"],\n\"caches\": [\n{\"name\": \"n\",\n\"size\" : 1}]}", "line 4"},
+		{"a value like the unknown member", "{\"argv\": [\"odd\"],\n\"odd\": 1}", "line 2"},
+		{"wrong type", "{\n \"argv\":\n  7\n}", "line 3"},
+		{"broken syntax", "{\n\n \"argv\" [\"a\"]}", "line 3"},
+		{"cut off", "{\n \"argv\": [\"a\"", "line 2"},
+		{"empty", "", "line 1"},
+		{"not an object", "\n[]", "line 2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := ParseSpec([]byte(c.text))
+			if !errors.Is(err, caches.ErrInvalid) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v; want an invalid spec at %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestParseSpecRefusesWhatFollows(t *testing.T) {
+	for _, rest := range []string{"{}", "}", "x", "null", "\n\n,"} {
+		if _, err := ParseSpec([]byte(`{"argv":["a"]} ` + rest)); !errors.Is(err, caches.ErrInvalid) {
+			t.Errorf("followed by %q: %v; want it refused", rest, err)
+		}
+	}
+	if _, err := ParseSpec([]byte("{\"argv\":[\"a\"]}\n\t ")); err != nil {
+		t.Errorf("followed by white space: %v", err)
+	}
+}
+
+// FuzzParseSpec: what is read can be written and read again, and what is
+// refused is refused as invalid.
+func FuzzParseSpec(f *testing.F) {
+	f.Add([]byte(`{"argv":["a"],"caches":[{"name":"n","mode":"mutable","path":"p"}]}`))
+	f.Add([]byte(`{"argv":["a"],"x":1}`))
+	f.Add([]byte("{\n\"timeout\": 3}"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		spec, err := ParseSpec(data)
+		if err != nil {
+			if !errors.Is(err, caches.ErrInvalid) {
+				t.Fatalf("%v is not marked as invalid", err)
+			}
+			return
+		}
+		text, err := json.Marshal(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ParseSpec(text); err != nil {
+			t.Fatalf("cannot read what was written: %v", err)
+		}
+		if action, err := spec.Validate("/base"); err == nil && len(action.Argv) == 0 {
+			t.Fatal("valid without a command")
+		}
+	})
+}
