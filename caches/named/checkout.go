@@ -126,6 +126,10 @@ func (c *Checkout) Work() string { return c.private.Work }
 // Copied reports whether Upper is a full private copy.
 func (c *Checkout) Copied() bool { return c.copied }
 
+// Stack is what was checked out, for looking at it without a mount. It is
+// valid until the checkout ends.
+func (c *Checkout) Stack() layers.Stack { return c.base.stack }
+
 // Generation is the id of the generation that was checked out, "" when the
 // cache was empty.
 func (c *Checkout) Generation() string { return c.base.manifest.ID }

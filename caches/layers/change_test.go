@@ -1,0 +1,210 @@
+package layers_test
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"larder/caches"
+	"larder/caches/layers"
+	"larder/caches/layers/layertest"
+)
+
+// bench is a store and a run for one test.
+type bench struct {
+	testing.TB
+	layout caches.Layout
+	run    *layers.Run
+}
+
+func newBench(t testing.TB) bench {
+	t.Helper()
+	layout, err := caches.OpenLayout(filepath.Join(t.TempDir(), "store"))
+	check(t, err)
+	run, err := layers.NewRun(layout)
+	check(t, err)
+	t.Cleanup(func() { check(t, run.Close()) })
+	return bench{t, layout, run}
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// base commits a tree as a layer.
+func (b bench) base(tree layertest.Tree) layers.Layer {
+	b.Helper()
+	dir, err := b.run.Dir("base")
+	check(b, err)
+	tree.Write(b, dir)
+	layer, err := layers.Commit(dir, b.layout.Layers())
+	check(b, err)
+	return layer
+}
+
+// overlay runs a script over the stack and returns the private layer.
+func (b bench) overlay(stack layers.Stack, script string) string {
+	b.Helper()
+	private, err := b.run.Private("test")
+	check(b, err)
+	layertest.Shell(b, layertest.Mount{Lowers: stack.Lowers(), Upper: private.Upper, Work: private.Work}, script)
+	return private.Upper
+}
+
+// copied runs a script in a copy of the stack and returns the private layer
+// that comes of it.
+func (b bench) copied(stack layers.Stack, script string) string {
+	b.Helper()
+	copied, err := b.run.Private("copy")
+	check(b, err)
+	check(b, layers.CopyStack(stack, copied.Upper))
+	shell(b, copied.Upper, script)
+	_, err = layers.Extract(stack, copied.Upper, copied.Work)
+	check(b, err)
+	return copied.Work
+}
+
+// view reads the view of a stack as a tree.
+func view(t testing.TB, stack layers.Stack) layertest.Tree {
+	t.Helper()
+	tree := layertest.Tree{}
+	check(t, stack.Walk(func(entry layers.Entry) error {
+		kind := map[layers.Kind]fs.FileMode{layers.Directory: fs.ModeDir, layers.Symlink: fs.ModeSymlink, layers.Special: fs.ModeIrregular}[entry.Kind]
+		return tree.Add(entry.Path, entry.Real, kind)
+	}))
+	return tree
+}
+
+// summary makes a change list short enough to write down in a test.
+func summary(changes []layers.Change) []string {
+	var lines []string
+	for _, change := range changes {
+		line := fmt.Sprintf("%s %s", change.What, change.Path)
+		if change.Opaque {
+			line += " opaque"
+		}
+		if change.Hidden {
+			line += " hidden"
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+var delta = []struct {
+	name, script string
+	want         []string // of the overlay
+	inCopy       []string // where a copy says it in another way
+}{
+	{"nothing", ":", nil, nil},
+	{"add", "echo new >new; mkdir -p deep/er; echo x >deep/er/file; ln -s a link", []string{
+		"added deep", "added deep/er", "added deep/er/file", "added link", "added new"}, nil},
+	{"add below", "echo new >d/new", []string{"identical d", "added d/new"}, nil},
+	{"modify", "echo changed >a", []string{"modified a"}, nil},
+	{"same size", "printf xne >a", []string{"modified a"}, nil},
+	{"truncate", "printf o >a; : >d/b", []string{"truncated a", "identical d", "truncated d/b"}, nil},
+	{"append", "printf more >>a", []string{"modified a"}, nil},
+	{"mode", "chmod 755 a; chmod 700 d", []string{"mode a", "mode d"}, nil},
+	{"rewrite", "cp a a2; cat a2 >a; rm a2", []string{"touched a"}, nil},
+	{"copy up", "chmod 600 a; chmod 644 a", []string{"identical a"}, []string{}},
+	{"remove", "rm a; rm -r d", []string{"removed a", "removed d"}, nil},
+	{"rename over", "echo z >tmp; mv tmp a", []string{"modified a"}, nil},
+	{"rename away", "mv a z", []string{"removed a", "added z"}, nil},
+	{"file to directory", "rm a; mkdir a; echo x >a/x", []string{"replaced a", "added a/x"}, nil},
+	{"directory to file", "rm -r d; echo x >d", []string{"replaced d"}, nil},
+	{"link to file", "rm l; echo x >l", []string{"replaced l"}, nil},
+	{"link elsewhere", "ln -sfn d l", []string{"modified l"}, nil},
+	{"opaque", "rm -r d; mkdir d; echo new >d/new", []string{
+		"identical d opaque", "added d/new hidden", "removed d/b hidden", "removed d/sub hidden"},
+		[]string{"identical d", "removed d/b", "added d/new", "removed d/sub"}},
+	{"opaque, same inside", "cp -a d e; rm -r d; mkdir d; cp -a e/. d; rm -r e", []string{
+		"identical d opaque", "identical d/b hidden", "identical d/sub hidden", "identical d/sub/c hidden"}, []string{}},
+	{"opaque below opaque", "rm -r d; mkdir -p d/sub; echo new >d/sub/new", []string{
+		"identical d opaque", "identical d/sub hidden", "added d/sub/new hidden", "removed d/sub/c hidden", "removed d/b hidden"},
+		[]string{"identical d", "removed d/b", "identical d/sub", "removed d/sub/c", "added d/sub/new"}},
+	{"special", "mkfifo pipe", []string{"special pipe"}, []string{}},
+	{"unreadable", "echo x >x; chmod 0 x; mkdir y; echo z >y/z; chmod 0 y", []string{"added x", "added y", "added y/z"}, nil},
+	{"odd names", "echo 1 >'.wh.a'; echo 2 >'-n'; echo 3 >' s p '; echo 4 >\"$(printf 'new\\nline')\"; echo 5 >\"$(printf '\\377')\"", []string{
+		"added  s p ", "added -n", "added .wh.a", "added new\nline", "added \xff"}, nil},
+}
+
+var start = layertest.Tree{"a": "one", "d/b": "two", "d/sub/c": "three", "l": "-> a"}
+
+func TestChanges(t *testing.T) {
+	layertest.NeedOverlay(t)
+	for _, test := range delta {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t)
+			stack := layers.Stack{b.base(start)}
+			upper := b.overlay(stack, test.script)
+			b.expect(upper, stack, test.want)
+			if test.name != "special" {
+				b.sameView(upper, stack, test.script)
+			}
+		})
+	}
+}
+
+func TestExtract(t *testing.T) {
+	for _, test := range delta {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t)
+			stack := layers.Stack{b.base(start)}
+			upper := b.copied(stack, test.script)
+			want := test.inCopy
+			if want == nil {
+				want = test.want
+			}
+			b.expect(upper, stack, want)
+			if test.name != "special" {
+				b.sameView(upper, stack, test.script)
+			}
+		})
+	}
+}
+
+func (b bench) expect(upper string, stack layers.Stack, want []string) {
+	b.Helper()
+	changes, err := layers.Changes(upper, stack)
+	check(b, err)
+	sorted := func(lines []string) map[string]bool {
+		set := map[string]bool{}
+		for _, line := range lines {
+			set[line] = true
+		}
+		return set
+	}
+	if diff := cmp.Diff(sorted(want), sorted(summary(changes))); diff != "" {
+		b.Errorf("changes (-want +got):\n%s", diff)
+	}
+}
+
+// sameView checks that the stack with the private layer on top shows what the
+// script does to a plain directory.
+func (b bench) sameView(upper string, stack layers.Stack, script string) {
+	b.Helper()
+	plain := filepath.Join(b.TempDir(), "plain")
+	start.Write(b, plain)
+	shell(b, plain, script)
+	check(b, filepath.WalkDir(plain, func(path string, entry fs.DirEntry, err error) error {
+		info, _ := os.Lstat(path)
+		if info.Mode()&0o500 != 0o500 && info.Mode().Type() == 0 || info.IsDir() {
+			return os.Chmod(path, info.Mode()|0o500)
+		}
+		return nil
+	}))
+	layer, err := layers.Commit(upper, b.layout.Layers())
+	check(b, err)
+	check(b, layer.Verify())
+	got, want := view(b, append(stack, layer)), layertest.Read(b, plain)
+	if diff := cmp.Diff(want, got); diff != "" {
+		b.Errorf("view (-want +got):\n%s", diff)
+	}
+}
