@@ -120,7 +120,7 @@ func (r *run) keep(ctx context.Context, outcome *Outcome, observed []results.Obs
 // flaky test), so it is kept only under an exit code that a cache of the action
 // declares as one of the tool's good answers, as publish=0,1 does for mypy.
 func (r *run) worthKeeping(outcome *Outcome) bool {
-	if outcome.Input == InputRead || outcome.Stdout.IsZero() || outcome.Stderr.IsZero() {
+	if outcome.Input == InputRead || outcome.Stdout.IsZero() || outcome.Stderr.IsZero() || outcome.Result.OutputDigest == "" {
 		return false
 	}
 	switch outcome.Result.Status {

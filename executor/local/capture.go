@@ -22,7 +22,7 @@ type captured struct {
 func (a *attempt) capture(ctx context.Context) error {
 	return a.step(action.StepCapture, func() error {
 		if err := a.logs.commit(a.result); err != nil {
-			return err
+			a.warn("%v; the result is not kept", err)
 		}
 		view := a.work.stack(a.copied)
 		var all []digest.Entry
@@ -36,7 +36,13 @@ func (a *attempt) capture(ctx context.Context) error {
 			}
 			all = append(all, below...)
 		}
-		return a.storeOutputTree(ctx, all)
+		root, err := a.storeTree(ctx, "", all)
+		if err != nil {
+			a.warn("the tree of the outputs could not be stored, so the result is not kept: %v", err)
+			return nil
+		}
+		a.result.OutputDigest = root.String()
+		return nil
 	})
 }
 
@@ -101,15 +107,6 @@ func (a *attempt) storeTree(ctx context.Context, prefix string, entries []digest
 		return digest.Digest{}, err
 	}
 	return tree.Root, a.runner.config.Blobs.AddDirectories(ctx, tree.Directories)
-}
-
-func (a *attempt) storeOutputTree(ctx context.Context, all []digest.Entry) error {
-	root, err := a.storeTree(ctx, "", all)
-	if err != nil {
-		return fmt.Errorf("build the tree of the outputs: %w", err)
-	}
-	a.result.OutputDigest = root.String()
-	return nil
 }
 
 func describeOutput(entry digest.Entry) action.Output {

@@ -114,8 +114,10 @@ func (a *attempt) close() {
 		c.Close()
 	}
 	a.logs.close()
-	if err := a.folder.Close(); err != nil {
-		a.runner.config.Logger.Warn("the folder of the run was not removed; the next run tries again", "error", err)
+	err := a.folder.Close()
+	_, sweepErr := layers.Sweep(a.runner.config.Layout)
+	if err = errors.Join(err, sweepErr); err != nil {
+		a.runner.config.Logger.Warn("a folder of a run was not removed; the next run tries again", "error", err)
 	}
 }
 

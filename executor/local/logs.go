@@ -21,10 +21,11 @@ type logs struct {
 
 // stream is one output of the command.
 type stream struct {
-	write  *os.File // the command's end; nil once the command has it
-	blob   *cas.Writer
-	done   chan error
-	digest digest.Digest
+	write   *os.File // the command's end; nil when all is carried
+	blob    *cas.Writer
+	done    chan error
+	failure error // why the output could not be kept
+	digest  digest.Digest
 }
 
 // open makes the pipes and begins to carry. With direct, the command gets the
@@ -50,37 +51,34 @@ func (s *stream) open(blobs *cas.Store, user io.Writer) error {
 	s.write, s.blob, s.done = write, blob, make(chan error, 1)
 	go func() {
 		defer read.Close()
-		_, err := io.CopyBuffer(tee{blob, &faint{w: user}}, onlyReader{read}, make([]byte, 64<<10))
-		s.done <- err
+		kept := &faint{w: blob}
+		_, err := io.CopyBuffer(tee{kept, &faint{w: user}}, onlyReader{read}, make([]byte, 64<<10))
+		s.done <- errors.Join(err, kept.failure)
 	}()
 	return nil
 }
 
-// tee writes to the blob first: what the user saw is in the store.
-type tee struct {
-	blob *cas.Writer
-	user *faint
-}
+// tee writes to the store first: what the user saw is kept. Neither end can
+// hold up the other by failing.
+type tee struct{ kept, user *faint }
 
 func (t tee) Write(p []byte) (int, error) {
-	n, err := t.blob.Write(p)
-	t.user.write(p[:n])
-	return n, err
+	t.kept.write(p)
+	t.user.write(p)
+	return len(p), nil
 }
 
-// faint stops writing after the first error: when the user's end is closed, as
-// by head(1), the command goes on and its whole output is still kept.
+// faint stops writing after the first error. When the user's end is closed, as
+// by head(1), the whole output is still kept; when the disk of the store is
+// full, the user still sees it.
 type faint struct {
-	w    io.Writer
-	gone bool
+	w       io.Writer
+	failure error
 }
 
 func (f *faint) write(p []byte) {
-	if f.gone {
-		return
-	}
-	if _, err := f.w.Write(p); err != nil {
-		f.gone = true
+	if f.failure == nil {
+		_, f.failure = f.w.Write(p)
 	}
 }
 
@@ -88,35 +86,41 @@ func (f *faint) write(p []byte) {
 type onlyReader struct{ io.Reader }
 
 // finish waits until everything that was written has been carried. The command
-// and its descendants are gone, so the pipes end.
+// and its descendants are gone, so the pipes end. An error says that the output
+// was not kept; the user has seen it.
 func (l *logs) finish() error {
-	return errors.Join(l.stdout.finish(), l.stderr.finish())
-}
-
-func (s *stream) finish() error {
-	if s.write == nil {
-		return nil
-	}
-	s.write.Close()
-	s.write = nil
-	if err := <-s.done; err != nil {
+	if err := errors.Join(l.stdout.finish(), l.stderr.finish()); err != nil {
 		return fmt.Errorf("keep the output of the command: %w", err)
 	}
 	return nil
 }
 
-// commit makes the carried output blobs and notes their digests.
+func (s *stream) finish() error {
+	if s.write == nil {
+		return s.failure
+	}
+	s.write.Close()
+	s.write = nil
+	s.failure = <-s.done
+	return s.failure
+}
+
+// commit makes the carried output blobs and notes their digests; without an
+// error both are in the store.
 func (l *logs) commit(result *action.Result) error {
 	if l.stdout.blob == nil {
 		return nil
 	}
-	var errOut, errErr error
-	l.stdout.digest, errOut = l.stdout.blob.Commit()
-	l.stderr.digest, errErr = l.stderr.blob.Commit()
+	if err := l.finish(); err != nil {
+		return err
+	}
+	stdout, errOut := l.stdout.blob.Commit()
+	stderr, errErr := l.stderr.blob.Commit()
 	if err := errors.Join(errOut, errErr); err != nil {
 		return fmt.Errorf("keep the output of the command: %w", err)
 	}
-	result.StdoutDigest, result.StderrDigest = l.stdout.digest.String(), l.stderr.digest.String()
+	l.stdout.digest, l.stderr.digest = stdout, stderr
+	result.StdoutDigest, result.StderrDigest = stdout.String(), stderr.String()
 	return nil
 }
 

@@ -2,7 +2,6 @@ package local
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -58,7 +57,8 @@ func (a *attempt) run(ctx context.Context) error {
 	start := time.Now()
 	a.status, err = sandbox.Run(ctx, config)
 	a.emitRun(start)
-	if err := errors.Join(err, a.logs.finish()); err != nil {
+	_ = a.logs.finish() // what it could not keep is told when it is committed
+	if err != nil {
 		return err
 	}
 	a.input = input.unused()
