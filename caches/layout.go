@@ -99,7 +99,7 @@ func (l Layout) create() error {
 	}
 	for _, folder := range KnownFolders() {
 		if err := os.MkdirAll(filepath.Join(l.root, folder), 0o755); err != nil {
-			return fmt.Errorf("make the store: %w", err)
+			return fmt.Errorf("make the store: %w; name another place with --store DIR", err)
 		}
 	}
 	for _, file := range [][2]string{{"README", storeReadme}, {".gitignore", "*\n"}, {"CACHEDIR.TAG", cacheDirTag}} {
