@@ -1,0 +1,234 @@
+package named_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"larder/caches"
+	"larder/caches/layers/layertest"
+	"larder/caches/named"
+	"larder/caches/named/namedtest"
+)
+
+// childVariable tells the test binary to be a process that uses a cache.
+const childVariable = "LARDER_NAMED_CHILD"
+
+// job is what a child does: check out, wait for Gate to go away, write
+// files, publish and compact, Times over.
+type job struct {
+	Root   string
+	Mode   caches.Mode
+	Gate   string
+	Files  layertest.Tree
+	Times  int
+	Marked bool // each time, all files get the same fresh content
+}
+
+// child is the whole life of such a process.
+func child() int {
+	var j job
+	if err := json.Unmarshal([]byte(os.Getenv(childVariable)), &j); err != nil {
+		panic(err)
+	}
+	t := &childTB{}
+	c := namedtest.At(t, j.Root, j.Mode, true)
+	defer c.Run.Close()
+	if j.Gate != "" {
+		lock, _ := os.Open(j.Gate)
+		unix.Flock(int(lock.Fd()), unix.LOCK_SH)
+	}
+	for n := range max(j.Times, 1) {
+		checkout := c.Checkout()
+		j.write(t, checkout.Upper(), n)
+		outcome, err := checkout.Publish(context.Background(), named.PublishOptions{})
+		fmt.Println(outcome.Result, outcome.Added, outcome.Duplicates, len(outcome.Conflicts), err)
+		if err := c.Store.Compact(context.Background(), c.Ref); err != nil {
+			fmt.Println("compact:", err)
+			return 1
+		}
+	}
+	return 0
+}
+
+func (j job) write(t testing.TB, dir string, n int) {
+	files := j.Files
+	if j.Marked {
+		files = layertest.Tree{}
+		for path := range j.Files {
+			files[path] = fmt.Sprint(os.Getpid(), " ", n)
+		}
+	}
+	files.Write(t, dir)
+}
+
+// childTB stands in for a test in a child process.
+type childTB struct{ testing.TB }
+
+func (*childTB) Helper()           {}
+func (*childTB) Cleanup(func())    {}
+func (*childTB) Fatal(args ...any) { fmt.Println(args...); os.Exit(1) }
+func (*childTB) Fatalf(format string, args ...any) {
+	fmt.Printf(format, args...)
+	os.Exit(1)
+}
+
+func (j job) command(t testing.TB) *exec.Cmd {
+	text, err := json.Marshal(j)
+	namedtest.Check(t, err)
+	command := exec.Command("/proc/self/exe")
+	command.Env = append(os.Environ(), childVariable+"="+string(text))
+	return command
+}
+
+// together starts jobs, lets them go at the same moment, and returns all lines
+// that they print.
+func together(t *testing.T, jobs []job) []string {
+	t.Helper()
+	gate := filepath.Join(t.TempDir(), "gate")
+	file, err := os.Create(gate)
+	namedtest.Check(t, err)
+	namedtest.Check(t, unix.Flock(int(file.Fd()), unix.LOCK_EX))
+	var wait sync.WaitGroup
+	lines := make([]string, len(jobs))
+	for i := range jobs {
+		jobs[i].Gate = gate
+		command := jobs[i].command(t)
+		wait.Go(func() {
+			out, err := command.CombinedOutput()
+			lines[i] = string(out)
+			if err != nil {
+				t.Errorf("job %d: %v\n%s", i, err, out)
+			}
+		})
+	}
+	file.Close()
+	wait.Wait()
+	return strings.Split(strings.TrimSpace(strings.Join(lines, "")), "\n")
+}
+
+func TestProcessesWithDisjointFiles(t *testing.T) {
+	c := namedtest.New(t, caches.Mutable, true)
+	var jobs []job
+	want := layertest.Tree{}
+	for n := range 16 {
+		files := layertest.Tree{fmt.Sprintf("f%d", n): "x", fmt.Sprintf("d/f%d", n): "y"}
+		for path, content := range files {
+			want[path] = content
+		}
+		jobs = append(jobs, job{Root: c.Layout.Root(), Mode: caches.Mutable, Files: files})
+	}
+	together(t, jobs)
+	c.Holds(want)
+}
+
+func TestProcessesThatOverlap(t *testing.T) {
+	c := namedtest.New(t, caches.Mutable, true)
+	var jobs []job
+	for range 6 {
+		jobs = append(jobs, job{Root: c.Layout.Root(), Mode: caches.Mutable, Times: 5, Marked: true,
+			Files: layertest.Tree{"a": "", "b": "", "d/c": "", "d/e/f": ""}})
+	}
+	done := make(chan struct{})
+	go func() { together(t, jobs); close(done) }()
+	reads := 0
+	for open := true; open; reads++ {
+		wholeGeneration(t, c.Content())
+		select {
+		case <-done:
+			open = false
+		default:
+		}
+	}
+	if wholeGeneration(t, c.Content()); len(c.Content()) != 4 || reads < 2 {
+		t.Errorf("after %d reads the head holds %v", reads, c.Content())
+	}
+}
+
+// wholeGeneration checks that all files of a tree have one content.
+func wholeGeneration(t *testing.T, tree layertest.Tree) {
+	t.Helper()
+	for path := range tree {
+		if tree[path] != tree["a"] {
+			t.Fatalf("a mixed generation: %v", tree)
+		}
+	}
+}
+
+func TestProcessesAddHalfDuplicates(t *testing.T) {
+	c := namedtest.New(t, caches.AppendOnly, true)
+	var jobs []job
+	for n := range 32 {
+		files := layertest.Tree{}
+		for f := range 10 {
+			files[fmt.Sprintf("shared/%d", f)] = fmt.Sprint(f)
+			files[fmt.Sprintf("own/%d-%d", n, f)] = fmt.Sprint(n, f)
+		}
+		jobs = append(jobs, job{Root: c.Layout.Root(), Mode: caches.AppendOnly, Files: files})
+	}
+	added := 0
+	for _, line := range together(t, jobs) {
+		var result string
+		var plus, same, conflicts int
+		if _, err := fmt.Sscan(line, &result, &plus, &same, &conflicts); err != nil || conflicts != 0 || plus < 10 {
+			t.Errorf("outcome %q: %v", line, err)
+		}
+		added += plus
+	}
+	if content := c.Content(); len(content) != 330 || added != 330 {
+		t.Errorf("%d paths, %d reported as added, want 330", len(content), added)
+	}
+}
+
+// Killed at any moment, a publisher leaves a whole generation, and the next
+// one works and cleans up.
+func TestKilledWhilePublishing(t *testing.T) {
+	for _, mode := range []caches.Mode{caches.Mutable, caches.AppendOnly} {
+		t.Run(mode.String(), func(t *testing.T) {
+			c := namedtest.New(t, mode, true)
+			files := layertest.Tree{"a": "", "b": "", "d/c": "", "d/e/f": ""}
+			if mode == caches.AppendOnly {
+				files = layertest.Tree{"a": "1", "b": "1", "d/c": "1", "d/e/f": "1"}
+			}
+			for range 40 {
+				killOne(t, job{Root: c.Layout.Root(), Mode: mode, Times: 1000, Marked: mode == caches.Mutable, Files: files})
+				wholeGeneration(t, c.Content())
+			}
+			if outcome := c.Do("echo n >n"); outcome.Result != named.Published || outcome.Added != 1 {
+				t.Errorf("the next publish: %+v", outcome)
+			}
+			if left := len(glob(t, c.Layout.Layers()+"/*/*")); left > 24 {
+				t.Errorf("%d layers are left", left)
+			}
+		})
+	}
+}
+
+func killOne(t *testing.T, j job) {
+	t.Helper()
+	command := j.command(t)
+	out, err := command.StdoutPipe()
+	namedtest.Check(t, err)
+	namedtest.Check(t, command.Start())
+	if rand.Intn(4) > 0 {
+		out.Read(make([]byte, 64)) // past the first publish
+	}
+	time.Sleep(time.Duration(rand.Intn(8000)) * time.Microsecond)
+	command.Process.Signal(syscall.SIGKILL)
+	var exit *exec.ExitError
+	if err := command.Wait(); !errors.As(err, &exit) {
+		t.Fatalf("a killed child: %v", err)
+	}
+}
