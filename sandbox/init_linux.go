@@ -32,7 +32,7 @@ func processOne(p *program) {
 	}
 	m.poll[0] = pollEntry{fd: int32(m.regs[regSignals]), events: unix.POLLIN}
 	m.poll[1] = pollEntry{fd: fdControl, events: unix.POLLIN}
-	send(m, recordReady, 0)
+	m.record.ready = now(m)
 	for stage := uint32(0); stage < stageCount; stage++ {
 		if len(p.stages[stage].program) == 0 || stage == stageCommand && m.skip != 0 {
 			continue
@@ -41,7 +41,6 @@ func processOne(p *program) {
 			m.skip = 1
 		}
 	}
-	send(m, recordFinished, 0)
 	quit(0)
 }
 
@@ -101,7 +100,10 @@ func live(p *program, stage uint32) bool {
 		}
 		return false
 	}
-	send(m, recordStarted, stage)
+	m.record.started = now(m)
+	if m.announce != 0 {
+		send(m, recordStarted, stage)
+	}
 	for !reap(m, stage) {
 		wait(m)
 	}
@@ -256,15 +258,15 @@ func measure(m *memory) {
 	m.record.maxRSS = m.usage.Maxrss
 	m.record.user = m.usage.Utime.Sec*1e6 + m.usage.Utime.Usec
 	m.record.system = m.usage.Stime.Sec*1e6 + m.usage.Stime.Usec
-	stamp(m)
+	m.record.clock = now(m)
 }
 
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func stamp(m *memory) {
+func now(m *memory) int64 {
 	syscall.RawSyscall6(syscall.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&m.clock)), 0, 0, 0, 0)
-	m.record.clock = m.clock.Sec*1e9 + m.clock.Nsec
+	return m.clock.Sec*1e9 + m.clock.Nsec
 }
 
 // collect kills every process but this one and returns when none is left. What
@@ -299,9 +301,6 @@ func send(m *memory, kind, stage uint32) {
 	m.record.kind, m.record.stage = kind, stage
 	m.record.index, m.record.errno, m.record.missing = uint32(m.failed), uint32(m.errno), uint32(m.missing)
 	m.record.status = uint32(m.status)
-	if kind != recordExited {
-		stamp(m)
-	}
 	syscall.RawSyscall6(syscall.SYS_WRITE, fdControl, uintptr(unsafe.Pointer(&m.record)), unsafe.Sizeof(m.record), 0, 0, 0)
 }
 

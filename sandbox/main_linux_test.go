@@ -151,7 +151,7 @@ func asHelper(t testing.TB, mode string, args ...string) func(*Config) {
 	return func(cfg *Config) {
 		cfg.Binds = append(cfg.Binds, Bind{Source: program, Target: "/helper"})
 		cfg.Args = append([]string{"/helper"}, args...)
-		cfg.Env = append(cfg.Env, helperMode+"="+mode)
+		cfg.Env = append(cfg.Env, helperMode+"="+mode, "GORACE=atexit_sleep_ms=0") // no pause for reports of races at the end
 	}
 }
 
@@ -163,7 +163,7 @@ func outside(t testing.TB, mode string, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(program, args...)
-	cmd.Env = append(os.Environ(), helperMode+"="+mode)
+	cmd.Env = append(os.Environ(), helperMode+"="+mode, "GORACE=atexit_sleep_ms=0")
 	return cmd
 }
 
@@ -253,7 +253,7 @@ func TestAsOrdinaryUser(t *testing.T) {
 	}
 	cmd := exec.Command(copied, "-test.timeout=120s", "-test.short")
 	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir, "HOME=" + dir, "CI=" + os.Getenv("CI")}
+	cmd.Env = []string{"GORACE=atexit_sleep_ms=0", "PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir, "HOME=" + dir, "CI=" + os.Getenv("CI")}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: UserID, Gid: GroupID}}
 	if output, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("as user %d: %v\n%s", UserID, err, output)

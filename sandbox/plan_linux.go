@@ -29,10 +29,6 @@ func plan(cfg *Config, f facts) (*program, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	filter, err := systemCallFilter()
-	if err != nil {
-		return nil, err
-	}
 	root := layOut(cfg, f)
 	t := &table{steps: make([]step, 0, 512)}
 	t.mapUser(f)
@@ -43,9 +39,12 @@ func plan(cfg *Config, f facts) (*program, error) {
 	t.enterRoot()
 	t.nameHost(cfg)
 	t.enterDirectory(cfg)
-	t.confine(filter)
+	t.confine(systemCallFilter())
 	p := &program{memory: new(memory), setup: t.steps}
 	t.planStages(cfg, f, p)
+	if cfg.Timeout > 0 {
+		p.memory.announce = 1
+	}
 	p.keep = t.keep
 	return p, nil
 }
@@ -311,13 +310,14 @@ func (t *table) layer(option, directory string) {
 // longLayer is a descriptor number that nothing else uses.
 const longLayer = 99
 
-// enterRoot makes the new root the only one. Both have the same name for the
-// moment of the exchange, so that no place for the old one is needed.
+// enterRoot goes to the new root, which covers the old one. That stays mounted
+// below: taking it away costs more than all other mounts together, for the
+// kernel waits until no processor can be using it. Nobody gets there, because
+// that takes the right to unmount or to change the root, which nobody will have.
 func (t *table) enterRoot() {
 	t.at(stagePivot, "")
 	t.call(unix.SYS_FCHDIR, regRoot.operand())
-	t.call(unix.SYS_PIVOT_ROOT, t.text("."), t.text("."))
-	t.call(unix.SYS_UMOUNT2, t.text("."), num(unix.MNT_DETACH))
+	t.call(unix.SYS_CHROOT, t.text("."))
 	attr, size := object(t, &mountAttr{set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV})
 	t.call(unix.SYS_MOUNT_SETATTR, regRoot.operand(), t.text(""), num(unix.AT_EMPTY_PATH), attr, size)
 	t.close(regRoot)
@@ -371,7 +371,7 @@ func (t *table) confine(filter []byte) {
 		length uint16
 		_      [6]byte
 		filter uintptr
-	}{length: uint16(len(filter) / 8), filter: instructions.value}
+	}{length: uint16(len(filter) / instructionSize), filter: instructions.value}
 	location, _ := object(t, fprog)
 	t.call(unix.SYS_SECCOMP, num(unix.SECCOMP_SET_MODE_FILTER), num(0), location)
 }

@@ -49,21 +49,22 @@ type attempt struct {
 
 // memory is what the child writes to. After the fork it is the child's own.
 type memory struct {
-	regs    [registerCount]uintptr
-	record  record
-	request request
-	usage   syscall.Rusage
-	clock   syscall.Timespec
-	poll    [2]pollEntry
-	action  [4]uintptr // a sigaction that says SIG_DFL
-	signals [128]byte
-	status  int32
-	failed  int32         // index of the step or attempt that failed, -1: none
-	best    int32         // index of the attempt whose error tells most
-	errno   syscall.Errno // why it failed
-	missing int32         // 1 when a file is there that could not be executed for ENOENT
-	skip    int32         // 1 when the command is not wanted any more
-	running uintptr       // process 1's name for the process of the present stage
+	regs     [registerCount]uintptr
+	record   record
+	request  request
+	usage    syscall.Rusage
+	clock    syscall.Timespec
+	poll     [2]pollEntry
+	action   [4]uintptr // a sigaction that says SIG_DFL
+	signals  [128]byte
+	status   int32
+	failed   int32         // index of the step or attempt that failed, -1: none
+	best     int32         // index of the attempt whose error tells most
+	errno    syscall.Errno // why it failed
+	missing  int32         // 1 when a file is there that could not be executed for ENOENT
+	skip     int32         // 1 when the command is not wanted any more
+	announce int32         // 1 when the start of a stage is to be reported
+	running  uintptr       // process 1's name for the process of the present stage
 }
 
 type pollEntry struct {
@@ -71,19 +72,18 @@ type pollEntry struct {
 	events, revents int16
 }
 
-// Kinds of records that process 1 sends.
+// Kinds of records that process 1 sends. An ordinary run sends one for each
+// stage and no more: each wakes the creator, which costs more than most steps.
 const (
-	recordFailed   = iota + 1 // a set-up step failed: index, errno
-	recordReady               // the sandbox is made
-	recordStarted             // a stage was started
-	recordNoExec              // a stage could not be executed: index, errno, missing
-	recordNoStart             // a step before the execve failed: index, errno
-	recordExited              // a stage ended and nothing of it is left: status, usage
-	recordStopped             // the command was stopped
-	recordFinished            // all is done, process 1 ends
+	recordFailed  = iota + 1 // a set-up step failed: index, errno
+	recordStarted            // a stage was started; sent when somebody has asked
+	recordNoExec             // a stage could not be executed: index, errno, missing
+	recordNoStart            // a step before the execve failed: index, errno
+	recordExited             // a stage ended and nothing of it is left: status, usage
+	recordStopped            // the command was stopped
 )
 
-// record is a message from process 1.
+// record is a message from process 1. Times are monotonic nanoseconds.
 type record struct {
 	kind, stage  uint32
 	index, errno uint32
@@ -91,7 +91,9 @@ type record struct {
 	status       uint32
 	maxRSS       int64 // KiB
 	user, system int64 // microseconds
-	clock        int64 // monotonic nanoseconds
+	ready        int64 // when the sandbox was made
+	started      int64 // when the stage was started
+	clock        int64 // when what is reported happened
 }
 
 // Kinds of requests to process 1.

@@ -77,7 +77,6 @@ type supervisor struct {
 	status  Status
 	failure error
 	began   int64 // monotonic nanoseconds, as all times from records
-	started int64
 	clock   *time.Timer
 	alarm   alarm
 	ending  bool // SIGTERM was sent
@@ -95,20 +94,15 @@ func (s *supervisor) supervise(ctx context.Context) error {
 				return
 			}
 			records <- r
-			if r.kind == recordFinished || r.kind == recordFailed {
-				return
-			}
 		}
 	}()
 	cancelled, signals := ctx.Done(), s.cfg.Signals
-	finished := false
 	for {
 		select {
 		case r, ok := <-records:
 			if !ok {
-				return s.verdict(finished)
+				return s.verdict()
 			}
-			finished = finished || r.kind == recordFinished
 			s.note(r)
 		case signal, ok := <-signals:
 			if !ok {
@@ -124,9 +118,11 @@ func (s *supervisor) supervise(ctx context.Context) error {
 	}
 }
 
-func (s *supervisor) verdict(finished bool) error {
+// verdict is the error of a run whose process 1 has ended.
+func (s *supervisor) verdict() error {
 	s.clock.Stop()
-	if s.failure == nil && !finished && !s.ending {
+	complete := s.over && (s.status.Teardown != nil || s.plan.stages[stageTeardown].program == "")
+	if s.failure == nil && !complete && !s.ending {
 		return ErrLost
 	}
 	return s.failure
@@ -186,10 +182,10 @@ func (s *supervisor) note(r record) {
 	case recordFailed:
 		failed := s.plan.setup[r.index]
 		s.failure = &SetupError{Stage: failed.stage, Path: failed.path, Errno: syscall.Errno(r.errno)}
-	case recordReady:
-		s.status.Prepare = time.Duration(r.clock - s.began)
 	case recordStarted:
-		s.start(r)
+		if r.stage == stageCommand && !s.ending {
+			s.set(alarmTimeout, s.cfg.Timeout)
+		}
 	case recordNoStart:
 		s.over = s.over || r.stage == stageCommand
 		s.failure = errors.Join(s.failure, &SetupError{Stage: stageChild, Path: s.plan.stages[r.stage].program, Errno: syscall.Errno(r.errno)})
@@ -202,23 +198,13 @@ func (s *supervisor) note(r record) {
 	}
 }
 
-func (s *supervisor) start(r record) {
-	s.started = r.clock
-	switch {
-	case s.ending:
-		s.set(alarmKill, s.grace())
-	case r.stage == stageCommand && s.cfg.Timeout > 0:
-		s.set(alarmTimeout, s.cfg.Timeout)
-	}
-}
-
 // exit takes in the end of a stage.
 func (s *supervisor) exit(r record) {
 	if s.alarm == alarmTimeout {
 		s.clock.Stop()
 		s.alarm = alarmNone
 	}
-	step := StepStatus{ExitCode: -1, Duration: time.Duration(r.clock - s.started)}
+	step := StepStatus{ExitCode: -1, Duration: time.Duration(r.clock - r.started)}
 	if wait := syscall.WaitStatus(r.status); wait.Signaled() {
 		step.Signal = wait.Signal()
 	} else {
@@ -234,6 +220,10 @@ func (s *supervisor) exit(r record) {
 
 // outcome puts how a stage went into the status.
 func (s *supervisor) outcome(r record, step StepStatus) {
+	s.status.Prepare = time.Duration(r.ready - s.began)
+	if s.ending {
+		s.set(alarmKill, s.grace()) // for a tear-down that follows
+	}
 	switch r.stage {
 	case stageSetup:
 		s.status.Setup = &step

@@ -4,12 +4,9 @@ package sandbox
 
 import (
 	"encoding/binary"
-	"fmt"
-	"maps"
 	"slices"
 	"syscall"
 
-	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -20,11 +17,12 @@ import (
 
 // Offsets in struct seccomp_data.
 const (
-	dataNumber  = 0
-	dataArch    = 4
-	dataArgs    = 16
-	argSize     = 8
-	cloneNewAll = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWTIME
+	dataNumber      = 0
+	dataArch        = 4
+	dataArgs        = 16
+	argSize         = 8
+	instructionSize = 8
+	cloneNewAll     = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWTIME
 )
 
 // verdict is what happens to a system call.
@@ -34,11 +32,36 @@ const allowed verdict = unix.SECCOMP_RET_ALLOW
 
 func refused(errno syscall.Errno) verdict { return verdict(unix.SECCOMP_RET_ERRNO | uint32(errno)) }
 
+// instruction is struct sock_filter, one step of the filter.
+type instruction struct {
+	op       uint16
+	yes, no  uint8 // how many instructions a jump skips
+	constant uint32
+}
+
+func load(offset uint32) instruction {
+	return instruction{op: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, constant: offset}
+}
+
+// argument loads the low half of an argument; what is compared here is 32 bits
+// wide in the kernel too.
+func argument(index uint32) instruction { return load(dataArgs + index*argSize) }
+
+func ret(v verdict) instruction {
+	return instruction{op: unix.BPF_RET | unix.BPF_K, constant: uint32(v)}
+}
+
+// unless skips the next instruction when the accumulator compares with value.
+func unless(comparison uint16, value uint32) instruction {
+	return instruction{op: unix.BPF_JMP | unix.BPF_K | comparison, yes: 1, constant: value}
+}
+
 // rule decides on one system call: always the same, or, with body, by the
 // instructions there, which end in returns.
 type rule struct {
+	number  uint32
 	verdict verdict
-	body    []bpf.Instruction
+	body    []instruction
 }
 
 // refusedCalls are the calls that are refused whatever their arguments.
@@ -56,86 +79,77 @@ func refusedCalls() []uint32 {
 	}
 }
 
-// rules is the whole policy, by number of system call.
-func rules() map[uint32]rule {
-	policy := map[uint32]rule{}
+// rules is the whole policy, sorted by number.
+func rules() []rule {
+	var policy []rule
 	for _, number := range slices.Concat(refusedCalls(), archRefusedCalls()) {
-		policy[number] = rule{verdict: refused(syscall.EPERM)}
+		policy = append(policy, rule{number: number, verdict: refused(syscall.EPERM)})
 	}
 	// Their arguments are in memory, out of sight; C libraries fall back.
 	for _, number := range []uint32{unix.SYS_CLONE3, unix.SYS_IO_URING_SETUP, unix.SYS_IO_URING_ENTER, unix.SYS_IO_URING_REGISTER} {
-		policy[number] = rule{verdict: refused(syscall.ENOSYS)}
+		policy = append(policy, rule{number: number, verdict: refused(syscall.ENOSYS)})
 	}
-	policy[unix.SYS_CLONE] = rule{body: []bpf.Instruction{
-		argument(0),
-		bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: cloneNewAll, SkipFalse: 1},
-		ret(refused(syscall.EPERM)), ret(allowed),
-	}}
-	policy[unix.SYS_IOCTL] = rule{body: oneOf(1, refused(syscall.EPERM), allowed, unix.TIOCSTI, unix.TIOCLINUX)}
-	policy[unix.SYS_SOCKET] = rule{body: oneOf(0, allowed, refused(syscall.EAFNOSUPPORT),
-		unix.AF_UNIX, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK)}
+	policy = append(policy,
+		rule{number: unix.SYS_CLONE, body: []instruction{
+			argument(0), unless(unix.BPF_JSET, cloneNewAll), ret(allowed), ret(refused(syscall.EPERM)),
+		}},
+		rule{number: unix.SYS_IOCTL, body: oneOf(1, refused(syscall.EPERM), allowed, unix.TIOCSTI, unix.TIOCLINUX)},
+		rule{number: unix.SYS_SOCKET, body: oneOf(0, allowed, refused(syscall.EAFNOSUPPORT),
+			unix.AF_UNIX, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK)},
+	)
+	slices.SortFunc(policy, func(a, b rule) int { return int(a.number) - int(b.number) })
 	return policy
 }
 
-// argument loads the low half of an argument; what is compared here is 32 bits
-// wide in the kernel too.
-func argument(index uint32) bpf.Instruction {
-	return bpf.LoadAbsolute{Off: dataArgs + index*argSize, Size: 4}
-}
-
-func ret(v verdict) bpf.Instruction { return bpf.RetConstant{Val: uint32(v)} }
-
 // oneOf answers yes when the argument is one of values, else no.
-func oneOf(index uint32, yes, no verdict, values ...uint32) []bpf.Instruction {
-	code := []bpf.Instruction{argument(index)}
+func oneOf(index uint32, yes, no verdict, values ...uint32) []instruction {
+	code := []instruction{argument(index)}
 	for i, value := range values {
-		code = append(code, bpf.JumpIf{Cond: bpf.JumpEqual, Val: value, SkipTrue: uint8(len(values) - i)})
+		jump := unless(unix.BPF_JEQ, value)
+		jump.yes = uint8(len(values) - i)
+		code = append(code, jump)
 	}
 	return append(code, ret(no), ret(yes))
 }
 
 // assemble makes the program: the calling convention first, then a binary
 // search for the number, so that a call costs a handful of instructions.
-func assemble(policy map[uint32]rule) []bpf.Instruction {
-	code := []bpf.Instruction{
-		bpf.LoadAbsolute{Off: dataArch, Size: 4},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: nativeArch, SkipTrue: 1},
-		ret(refused(syscall.EPERM)),
-		bpf.LoadAbsolute{Off: dataNumber, Size: 4},
-		bpf.JumpIf{Cond: bpf.JumpGreaterOrEqual, Val: foreignNumbers, SkipFalse: 1},
-		ret(refused(syscall.EPERM)),
-	}
-	return append(code, search(policy, slices.Sorted(maps.Keys(policy)))...)
+func assemble(policy []rule) []instruction {
+	code := make([]instruction, 0, 8*len(policy))
+	code = append(code,
+		load(dataArch), unless(unix.BPF_JEQ, nativeArch), ret(refused(syscall.EPERM)),
+		load(dataNumber), instruction{op: unix.BPF_JMP | unix.BPF_K | unix.BPF_JGE, no: 1, constant: foreignNumbers}, ret(refused(syscall.EPERM)),
+	)
+	return search(code, policy)
 }
 
-// search finds the rule for the number in the accumulator.
-func search(policy map[uint32]rule, numbers []uint32) []bpf.Instruction {
-	if len(numbers) == 1 {
-		body := policy[numbers[0]].body
-		if body == nil {
-			body = []bpf.Instruction{ret(policy[numbers[0]].verdict)}
+// search appends what finds the rule for the number in the accumulator.
+func search(code []instruction, policy []rule) []instruction {
+	if len(policy) == 1 {
+		code = append(code, unless(unix.BPF_JEQ, policy[0].number), ret(allowed))
+		if policy[0].body == nil {
+			return append(code, ret(policy[0].verdict))
 		}
-		return append([]bpf.Instruction{bpf.JumpIf{Cond: bpf.JumpEqual, Val: numbers[0], SkipTrue: 1}, ret(allowed)}, body...)
+		return append(code, policy[0].body...)
 	}
-	middle := len(numbers) / 2
-	low, high := search(policy, numbers[:middle]), search(policy, numbers[middle:])
-	return slices.Concat([]bpf.Instruction{
-		bpf.JumpIf{Cond: bpf.JumpGreaterOrEqual, Val: numbers[middle], SkipFalse: 1},
-		bpf.Jump{Skip: uint32(len(low))},
-	}, low, high)
+	middle := len(policy) / 2
+	fork := len(code)
+	code = append(code,
+		instruction{op: unix.BPF_JMP | unix.BPF_K | unix.BPF_JGE, no: 1, constant: policy[middle].number},
+		instruction{op: unix.BPF_JMP | unix.BPF_JA})
+	code = search(code, policy[:middle])
+	code[fork+1].constant = uint32(len(code) - fork - 2)
+	return search(code, policy[middle:])
 }
 
 // systemCallFilter gives the filter as the kernel takes it.
-func systemCallFilter() ([]byte, error) {
-	raw, err := bpf.Assemble(assemble(rules()))
-	if err != nil {
-		return nil, fmt.Errorf("assemble the system call filter: %w", err)
+func systemCallFilter() []byte {
+	program := assemble(rules())
+	code := make([]byte, 0, len(program)*instructionSize)
+	for _, i := range program {
+		code = binary.NativeEndian.AppendUint16(code, i.op)
+		code = append(code, i.yes, i.no)
+		code = binary.NativeEndian.AppendUint32(code, i.constant)
 	}
-	var code []byte
-	for _, instruction := range raw {
-		code = binary.NativeEndian.AppendUint16(code, instruction.Op)
-		code = append(code, instruction.Jt, instruction.Jf)
-		code = binary.NativeEndian.AppendUint32(code, instruction.K)
-	}
-	return code, nil
+	return code
 }

@@ -4,7 +4,7 @@ package sandbox
 
 import (
 	"os"
-	"path/filepath"
+	"strings"
 )
 
 // SystemView shows the system directories of the host read-only: /usr and its
@@ -20,16 +20,26 @@ func SystemView() View {
 	for _, name := range settingDirectories() {
 		v.show("/etc/" + name)
 	}
-	for _, pattern := range []string{"/etc/java*", "/etc/python3*"} {
-		matches, _ := filepath.Glob(pattern) // the patterns are well-formed
-		for _, path := range matches {
-			v.show(path)
-		}
-	}
 	for _, name := range settingFiles() {
 		v.copy("/etc/" + name)
 	}
+	for _, name := range names("/etc") {
+		if strings.HasPrefix(name, "java") || strings.HasPrefix(name, "python3") {
+			v.show("/etc/" + name)
+		}
+	}
 	return v
+}
+
+// names lists a directory; one that cannot be read has nothing to show.
+func names(directory string) []string {
+	file, err := os.Open(directory)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	list, _ := file.Readdirnames(-1)
+	return list
 }
 
 // settingDirectories are shown whole. Directories that may hold private keys,
@@ -70,7 +80,8 @@ func (v *View) link(path string) {
 	}
 }
 
-// copy adds a file that everybody may read, when there is one.
+// copy adds a file that everybody may read, when there is one: a small one by
+// its content, a large one as a bind.
 func (v *View) copy(path string) {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -80,23 +91,29 @@ func (v *View) copy(path string) {
 		v.link(path)
 		return
 	}
-	if info.Mode().IsRegular() && info.Mode()&0o004 != 0 && info.Size() <= largestCopy {
-		if content, err := os.ReadFile(path); err == nil {
-			v.Files = append(v.Files, File{Path: path, Content: content})
-		}
+	switch {
+	case !info.Mode().IsRegular() || info.Mode()&0o004 == 0:
+	case info.Size() > largestCopy:
+		v.Binds = append(v.Binds, Bind{Source: path, Target: path})
+	default:
+		v.copyContent(path)
 	}
 }
 
-// largestCopy bounds the memory that the root of a sandbox takes.
-const largestCopy = 1 << 20
+func (v *View) copyContent(path string) {
+	if content, err := os.ReadFile(path); err == nil {
+		v.Files = append(v.Files, File{Path: path, Content: content})
+	}
+}
+
+// largestCopy is the size from which a mount costs less than a copy.
+const largestCopy = 4096
 
 // networkView is what a process needs to use the network of the host.
 func networkView() View {
 	var v View
 	for _, path := range []string{"/etc/resolv.conf", "/etc/hosts"} {
-		if content, err := os.ReadFile(path); err == nil && len(content) <= largestCopy {
-			v.Files = append(v.Files, File{Path: path, Content: content})
-		}
+		v.copyContent(path)
 	}
 	return v
 }
