@@ -29,7 +29,7 @@ func hashOpen(ctx context.Context, fn Function, fd int) (d Digest, before unix.S
 	if before.Mode&unix.S_IFMT != unix.S_IFREG {
 		return d, before, fmt.Errorf("%w: no longer a regular file", ErrChanged)
 	}
-	if d, err = hashBytesOf(ctx, fn, fd); err != nil {
+	if d, err = hashBytesOf(ctx, fn, fd, before.Size); err != nil {
 		return d, before, err
 	}
 	var after unix.Stat_t
@@ -43,11 +43,12 @@ func hashOpen(ctx context.Context, fn Function, fd int) (d Digest, before unix.S
 }
 
 // hashBytesOf reads fd to its end. What fits into one buffer is hashed in one
-// go, which spares the state of a Hasher.
-func hashBytesOf(ctx context.Context, fn Function, fd int) (Digest, error) {
+// go, which spares the state of a Hasher. It stops once there is more than size
+// bytes: a file that grows faster than it is read would never end.
+func hashBytesOf(ctx context.Context, fn Function, fd int, size int64) (Digest, error) {
 	buffer := buffers.Get().(*[bufferSize]byte)
 	defer buffers.Put(buffer)
-	n, err := readFull(ctx, fd, buffer[:])
+	n, err := readFull(ctx, fd, buffer[:min(size+1, bufferSize)])
 	if err != nil {
 		return Digest{}, err
 	}
@@ -55,7 +56,7 @@ func hashBytesOf(ctx context.Context, fn Function, fd int) (Digest, error) {
 		return Of(fn, buffer[:n]), nil
 	}
 	h := NewHasher(fn)
-	for n > 0 {
+	for n > 0 && h.size <= size {
 		h.Write(buffer[:n])
 		if n, err = readFull(ctx, fd, buffer[:]); err != nil {
 			return Digest{}, err

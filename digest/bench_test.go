@@ -1,0 +1,80 @@
+package digest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// makeTree makes count small files, twenty to a directory, in a repository.
+func makeTree(b *testing.B, count int) string {
+	b.Helper()
+	root := b.TempDir()
+	for i := range count {
+		dir := filepath.Join(root, fmt.Sprintf("pkg%03d", i/400), fmt.Sprintf("mod%02d", i/20%20))
+		if i%20 == 0 {
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("file_%02d.py", i%20)), fmt.Appendf(nil, "x = %d\n", i), 0o644); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(root, ".gitignore"), []byte("__pycache__/\n*.pyc\n/build\n.venv\n*.egg-info\n"), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	return root
+}
+
+// BenchmarkScan scans a tree of which every file is in the index, the index
+// being loaded each time, as one process does. git status does it for scale.
+func BenchmarkScan(b *testing.B) {
+	for _, count := range []int{3_000, 100_000} {
+		root := makeTree(b, count)
+		file := filepath.Join(b.TempDir(), "index")
+		x := later(NewIndex(BLAKE3))
+		scanWith(b, root, x)
+		save(b, x, file)
+		b.Run(fmt.Sprint(count, "/cold"), func(b *testing.B) {
+			for b.Loop() {
+				scanWith(b, root, NewIndex(BLAKE3))
+			}
+		})
+		b.Run(fmt.Sprint(count, "/warm"), func(b *testing.B) {
+			for b.Loop() {
+				if tree := scanWith(b, root, LoadIndex(file, BLAKE3)); tree.Stats.HashedFiles != 0 {
+					b.Fatalf("not warm: %+v", tree.Stats)
+				}
+			}
+		})
+		b.Run(fmt.Sprint(count, "/load"), func(b *testing.B) {
+			for b.Loop() {
+				LoadIndex(file, BLAKE3)
+			}
+		})
+		b.Run(fmt.Sprint(count, "/git-status"), func(b *testing.B) {
+			if _, err := exec.LookPath("git"); err != nil {
+				b.Skip("git is not installed")
+			}
+			git(b, root, "", "init", "-q")
+			git(b, root, "", "add", ".")
+			git(b, root, "", "status", "--porcelain")
+			for b.Loop() {
+				git(b, root, "", "status", "--porcelain")
+			}
+		})
+	}
+}
+
+func BenchmarkStateFingerprint(b *testing.B) {
+	root := makeTree(b, 10_000)
+	for b.Loop() {
+		if _, err := StateFingerprint(context.Background(), root, BLAKE3); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
