@@ -133,7 +133,7 @@ func (s *Store) place(from string, d digest.Digest, f form) error {
 		err = caches.Settle(from, to)
 	}
 	if errors.Is(err, fs.ErrExist) {
-		if info, statErr := os.Lstat(to); statErr == nil && info.Size() == d.Size() {
+		if hasLength(to, d) {
 			return os.Remove(from)
 		}
 		err = caches.Replace(from, to)
@@ -167,7 +167,7 @@ func (s *Store) Adopt(ctx context.Context, path string, isExecutable bool) (dige
 		return digest.Digest{}, fmt.Errorf("read output %s: %w", path, err)
 	}
 	f := formOf(isExecutable)
-	if info, err := os.Lstat(s.path(d, f)); err == nil && info.Size() == d.Size() {
+	if hasLength(s.path(d, f), d) {
 		return d, nil
 	}
 	if info, err := file.Stat(); err == nil && info.Sys().(*syscall.Stat_t).Nlink > 1 {

@@ -128,13 +128,12 @@ func (s *Store) link(ctx context.Context, l link, origin Origin) error {
 		return nil
 	}
 	blob := s.path(l.digest, l.form)
-	err := os.Link(blob, l.at)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = s.supply(ctx, l.digest, l.form, origin); err != nil {
+	if !hasLength(blob, l.digest) {
+		if err := s.supply(ctx, l, origin); err != nil {
 			return err
 		}
-		err = os.Link(blob, l.at)
 	}
+	err := os.Link(blob, l.at)
 	if errors.Is(err, syscall.EMLINK) || errors.Is(err, syscall.EPERM) {
 		err = copyBlob(blob, l.at, l.digest, l.form)
 	}
@@ -144,17 +143,27 @@ func (s *Store) link(ctx context.Context, l link, origin Origin) error {
 	return nil
 }
 
+// hasLength reports whether the file of a blob is there and not cut short, as a
+// loss of power can leave it.
+func hasLength(path string, d digest.Digest) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Size() == d.Size()
+}
+
 // supply makes one form of a blob from its other form or from its origin.
-func (s *Store) supply(ctx context.Context, d digest.Digest, f form, origin Origin) error {
-	if _, err := os.Lstat(s.path(d, f.other())); err == nil {
-		return s.AddFile(ctx, s.path(d, f.other()), d, f == executable)
-	}
-	if origin != nil {
-		if path, ok := origin(d); ok {
-			return s.AddFile(ctx, path, d, f == executable)
+func (s *Store) supply(ctx context.Context, l link, origin Origin) error {
+	isExecutable := l.form == executable
+	if other := s.path(l.digest, l.form.other()); hasLength(other, l.digest) {
+		if err := s.AddFile(ctx, other, l.digest, isExecutable); !errors.Is(err, ErrChanged) {
+			return err
 		}
 	}
-	return fmt.Errorf("blob %s: %w", d, ErrMissing)
+	if origin != nil {
+		if path, ok := origin(l.digest); ok {
+			return s.AddFile(ctx, path, l.digest, isExecutable)
+		}
+	}
+	return fmt.Errorf("blob %s: %w", l.digest, ErrMissing)
 }
 
 // copyBlob is for a blob that has as many links as its file system allows.
