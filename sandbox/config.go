@@ -45,7 +45,8 @@ type Overlay struct {
 	Target string
 	// Lowers are the read-only layers, the topmost first, at most 500.
 	Lowers []string
-	// Upper takes all changes. When it is empty the mount is read-only.
+	// Upper takes all changes, and an empty directory for each mount point below
+	// Target that no layer has. When it is "" the mount is read-only.
 	Upper string
 	// Work is an empty directory on the file system of Upper. It is not
 	// reusable after the run: the mount is marked volatile, so that neither the
@@ -110,8 +111,8 @@ type Config struct {
 	// sandbox, with Env and Dir; empty means none. Their output goes to Log.
 	Setup, Teardown []string
 
-	// Stdin, Stdout, Stderr and Log are given to the processes as they are; nil
-	// means /dev/null. Run does not close them.
+	// Stdin, Stdout, Stderr and Log are given to the processes as they are, in
+	// blocking mode; nil means /dev/null. Run does not close them.
 	Stdin, Stdout, Stderr, Log *os.File
 	// Terminal says that Stdin is the controlling terminal and that the caller
 	// is in its foreground: the command then becomes the foreground group, and

@@ -40,7 +40,8 @@ func (e *SetupError) Error() string {
 	return text
 }
 
-// advices are looked up by stage and then errno; the zero errno fits any.
+// advices says what to do about each errno at a stage; the zero errno stands
+// for all others.
 func advices(stage string) map[syscall.Errno]string {
 	switch stage {
 	case stageClone:

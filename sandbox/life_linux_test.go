@@ -5,6 +5,7 @@ package sandbox
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -145,5 +146,62 @@ func TestProbe(t *testing.T) {
 	}
 	if err := OverlayWorks("/proc"); err == nil {
 		t.Error("an overlay on /proc works")
+	}
+}
+
+// processOneOf finds process 1 of the one sandbox that this process runs.
+func processOneOf(t *testing.T) int {
+	t.Helper()
+	found := 0
+	eventually(t, "process 1 has its name", func() bool {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/children", os.Getpid()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tasks, err := os.ReadDir("/proc/self/task")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, task := range tasks {
+			more, _ := os.ReadFile("/proc/self/task/" + task.Name() + "/children") // a thread may have ended
+			text = append(text, more...)
+		}
+		for _, child := range strings.Fields(string(text)) {
+			if name, err := os.ReadFile("/proc/" + child + "/comm"); err == nil && string(name) == "larder-init\n" {
+				_, err := fmt.Sscan(child, &found)
+				return err == nil
+			}
+		}
+		return false
+	})
+	return found
+}
+
+func TestDeathOfProcessOneIsReported(t *testing.T) {
+	requireSandbox(t)
+	done := make(chan result)
+	go func() { done <- shell(t, "sleep 1000") }()
+	if err := syscall.Kill(processOneOf(t), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if r := <-done; !errors.Is(r.err, ErrLost) {
+		t.Errorf("got %+v, %v", r.Status, r.err)
+	}
+}
+
+func TestCancellationEndsEvenAProcessOneThatHangs(t *testing.T) {
+	requireSandbox(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	done := make(chan result)
+	go func() {
+		done <- start(t, ctx, func(cfg *Config) { cfg.Args, cfg.Grace = []string{"sleep", "1000"}, 50*time.Millisecond })
+	}()
+	if err := syscall.Kill(processOneOf(t), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if r := <-done; !r.Killed || r.err != nil {
+		t.Errorf("got %+v, %v", r.Status, r.err)
 	}
 }

@@ -93,7 +93,7 @@ type record struct {
 	user, system int64 // microseconds
 	ready        int64 // when the sandbox was made
 	started      int64 // when the stage was started
-	clock        int64 // when what is reported happened
+	clock        int64 // when the stage ended
 }
 
 // Kinds of requests to process 1.

@@ -53,9 +53,7 @@ func Run(ctx context.Context, cfg Config) (Status, error) {
 	s := &supervisor{cfg: &cfg, plan: p, box: b, status: status, began: began, clock: time.NewTimer(time.Hour)}
 	s.clock.Stop()
 	err = errors.Join(s.supervise(ctx), b.close())
-	if cfg.Terminal {
-		takeTerminal(cfg.Stdin)
-	}
+	s.endTerminal()
 	return s.status, err
 }
 
@@ -212,6 +210,7 @@ func (s *supervisor) exit(r record) {
 	}
 	s.outcome(r, step)
 	if r.stage == stageCommand {
+		s.endTerminal()
 		s.status.MaxRSS = r.maxRSS << 10
 		s.status.User = time.Duration(r.user) * time.Microsecond
 		s.status.System = time.Duration(r.system) * time.Microsecond

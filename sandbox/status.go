@@ -22,8 +22,8 @@ type Status struct {
 	// Exec is set when the command could not be executed.
 	Exec *ExecError
 	// MaxRSS is the largest resident memory, in bytes, of any one process that
-	// the command waited for, itself included. It is never less than what the
-	// calling process itself held when it started the sandbox.
+	// the command waited for, itself included. The kernel counts from the fork,
+	// so it is never less than the few MiB that process 1 holds.
 	MaxRSS int64
 	// User and System are processor time of the command and what it waited for.
 	User, System time.Duration

@@ -34,6 +34,14 @@ func takeTerminal(terminal *os.File) {
 	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil)
 }
 
+// endTerminal takes the terminal back from a command that has ended, so that
+// the keys reach the caller again.
+func (s *supervisor) endTerminal() {
+	if s.cfg.Terminal {
+		takeTerminal(s.cfg.Stdin)
+	}
+}
+
 // inForeground reports whether the terminal is this process's to use.
 func inForeground(terminal *os.File) bool {
 	group, err := unix.IoctlGetInt(int(terminal.Fd()), unix.TIOCGPGRP)
