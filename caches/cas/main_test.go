@@ -100,8 +100,7 @@ func layOutSample(store *Store, sources string) error {
 	if err != nil {
 		return err
 	}
-	path, err := store.Tree(context.Background(), tree, origin)
-	fmt.Println(path)
+	_, err = store.Tree(context.Background(), tree, origin)
 	return err
 }
 
