@@ -35,6 +35,7 @@ type job struct {
 	Files  layertest.Tree
 	Times  int
 	Marked bool // each time, all files get the same fresh content
+	Full   bool // fill a small file system first: see fullDisk
 }
 
 // child is the whole life of such a process.
@@ -44,6 +45,9 @@ func child() int {
 		panic(err)
 	}
 	t := &childTB{}
+	if j.Full {
+		return fullDisk(t, j.Root)
+	}
 	c := namedtest.At(t, j.Root, j.Mode, true)
 	defer c.Run.Close()
 	if j.Gate != "" {
