@@ -51,9 +51,9 @@ func newApp() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "store", Usage: "`DIR` that holds blobs, results and caches (default: $LARDER_STORE, larder.toml, the user's cache directory)"},
 		},
-		Commands: []*cli.Command{
+		Commands: append([]*cli.Command{
 			runCommand(), digestCommand(), cacheCommand(), doctorCommand(), demoCommand(), versionCommand(),
-		},
+		}, laterCommands("build", "plan", "explain", "shell", "worker", "serve")...),
 		EnableShellCompletion:           true,
 		ConfigureShellCompletionCommand: describeCompletion,
 		DisableSliceFlagSeparator:       true,
@@ -66,17 +66,38 @@ func newApp() *cli.Command {
 	}
 }
 
+// laterCommands are commands of the published contract that this version lacks:
+// hidden, and refused by their name.
+func laterCommands(names ...string) []*cli.Command {
+	var commands []*cli.Command
+	for _, name := range names {
+		commands = append(commands, &cli.Command{Name: name, Hidden: true, SkipFlagParsing: true, Action: notYet})
+	}
+	return commands
+}
+
+func notYet(_ context.Context, command *cli.Command) error {
+	return fmt.Errorf("%s: not yet in this version of larder", command.FullName())
+}
+
 func describeCompletion(command *cli.Command) {
 	command.Hidden = false
 	command.Usage = "print a completion script for bash, zsh, fish or pwsh"
 }
 
+// helpOrUnknown is what a command that only holds others does itself.
 func helpOrUnknown(_ context.Context, command *cli.Command) error {
-	if name := command.Args().First(); name != "" {
-		complain(fmt.Errorf("there is no command %q; see larder help (to run a program, write larder run -- %s)", name, name))
-		return exitCode(codeFailed)
+	name := command.Args().First()
+	root := command.Root() == command
+	switch {
+	case name != "" && root:
+		return fmt.Errorf("there is no command %q; see larder help (to run a program, write larder run -- %s)", name, name)
+	case name != "":
+		return fmt.Errorf("there is no command %q; see %s --help", command.FullName()+" "+name, command.FullName())
+	case root:
+		return cli.ShowRootCommandHelp(command)
 	}
-	return cli.ShowRootCommandHelp(command)
+	return cli.ShowSubcommandHelp(command)
 }
 
 func usageError(_ context.Context, command *cli.Command, err error, _ bool) error {

@@ -23,17 +23,11 @@ func cacheCommand() *cli.Command {
 		{Name: "rollback", Usage: "make an earlier generation the head again", ArgsUsage: "NAME GENERATION", Action: cacheRollback},
 		{Name: "remove", Usage: "remove the caches whose name matches", ArgsUsage: "PATTERN", Action: cacheRemove},
 	}
-	for _, name := range []string{"du", "stats", "logs", "warm", "add", "prune", "clean", "compact", "verify", "export", "import"} {
-		verbs = append(verbs, &cli.Command{Name: name, Hidden: true, SkipFlagParsing: true, Action: notYet})
-	}
+	verbs = append(verbs, laterCommands("du", "stats", "logs", "warm", "add", "prune", "clean", "compact", "verify", "export", "import")...)
 	for _, verb := range verbs {
 		verb.OnUsageError = usageError
 	}
-	return &cli.Command{Name: "cache", Usage: "look at and look after caches", Commands: verbs, OnUsageError: usageError}
-}
-
-func notYet(_ context.Context, command *cli.Command) error {
-	return fmt.Errorf("%s: not yet in this version of larder", command.FullName())
+	return &cli.Command{Name: "cache", Usage: "look at and look after caches", Commands: verbs, Action: helpOrUnknown, OnUsageError: usageError}
 }
 
 // openHere opens the store as it applies to the current directory.

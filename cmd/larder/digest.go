@@ -18,8 +18,8 @@ func digestCommand() *cli.Command {
 	asJSON := &cli.BoolFlag{Name: "json", Usage: "print JSON"}
 	return &cli.Command{
 		Name: "digest", Usage: "look at trees and blobs in the store",
-		OnUsageError: usageError,
-		Commands: []*cli.Command{
+		Action: helpOrUnknown, OnUsageError: usageError,
+		Commands: append([]*cli.Command{
 			{
 				Name: "scan", Usage: "store a directory as a tree and print its digest", ArgsUsage: "DIR",
 				Flags: []cli.Flag{
@@ -31,7 +31,7 @@ func digestCommand() *cli.Command {
 			{Name: "ls", Usage: "list a tree", ArgsUsage: "DIGEST", Flags: []cli.Flag{asJSON}, Action: digestList, OnUsageError: usageError},
 			{Name: "cat", Usage: "print a blob, or a file of a tree", ArgsUsage: "DIGEST[:PATH]", Action: digestCat, OnUsageError: usageError},
 			{Name: "export", Usage: "write a tree, or a blob, to the host", ArgsUsage: "DIGEST DIR", Action: digestExport, OnUsageError: usageError},
-		},
+		}, laterCommands("merge", "diff", "subset", "add-prefix", "strip-prefix", "fingerprints")...),
 	}
 }
 

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
+
+	"larder/sandbox"
+)
+
+// TestMain lets the test binary be the larder of the scripts.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"larder": func() {
+			awaitInput()
+			os.Exit(execute(context.Background(), os.Args))
+		},
+	})
+}
+
+// awaitInput waits until a pipe on standard input has something to read or is
+// closed. The script engine feeds every command through a pipe, and closes it a
+// moment after the command has started; larder tells an empty input from one
+// that may still come, so without this the moment would decide.
+func awaitInput() {
+	var stat unix.Stat_t
+	if unix.Fstat(0, &stat) == nil && stat.Mode&unix.S_IFMT == unix.S_IFIFO {
+		poll := []unix.PollFd{{Events: unix.POLLIN}}
+		_, _ = unix.Poll(poll, 2000)
+	}
+}
+
+// TestScripts runs the behaviour scripts: one behaviour a file, which its name
+// says. Each has a store ($LARDER_STORE) and a home of its own. What they need of
+// the machine they ask for in their first line; see conditions.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		RequireUniqueNames:  true,
+		RequireExplicitExec: false,
+		Setup:               setUpScript,
+		Condition:           condition,
+		Cmds:                scriptCommands(),
+	})
+}
+
+// setUpScript gives a script its own store and home, beside its files and not
+// among them, and the reasons why it may have to be skipped.
+func setUpScript(env *testscript.Env) error {
+	place, err := os.MkdirTemp("", "larder-script-*")
+	if err != nil {
+		return fmt.Errorf("make a place for the store: %w", err)
+	}
+	env.Defer(func() {
+		if err := sandbox.Remove(place); err != nil {
+			env.T().Log(err)
+		}
+	})
+	home := filepath.Join(place, "home")
+	if err := os.Mkdir(home, 0o755); err != nil {
+		return fmt.Errorf("make a home: %w", err)
+	}
+	for _, name := range []string{"XDG_CACHE_HOME", "XDG_CONFIG_HOME", "LARDER_RESULTS", "LARDER_DIGEST_FUNCTION"} {
+		env.Setenv(name, "")
+	}
+	env.Setenv("HOME", home)
+	env.Setenv("LARDER_STORE", filepath.Join(place, "store"))
+	env.Setenv("NO_SANDBOX", fmt.Sprint("no sandbox can be made here: ", machine().sandbox))
+	env.Setenv("NO_OVERLAY", fmt.Sprint("no overlay can be mounted here: ", machine().overlay))
+	env.Setenv("NO_MOUNTS", fmt.Sprint("nothing can be mounted in a namespace of this user: ", machine().mounts))
+	return nil
+}
+
+// abilities says what the machine cannot do for the scripts; nil means it can.
+type abilities struct{ sandbox, overlay, mounts error }
+
+// machine looks once.
+var machine = sync.OnceValue(func() abilities {
+	found := abilities{sandbox: sandbox.Probe().Namespaces}
+	if found.overlay = found.sandbox; found.overlay == nil {
+		found.overlay = sandbox.OverlayWorks(os.TempDir())
+	}
+	said, err := exec.Command("unshare", "-Urm", "mount", "-t", "tmpfs", "none", "/mnt").CombinedOutput()
+	if err != nil {
+		found.mounts = fmt.Errorf("unshare -Urm: %w: %s", err, said)
+	}
+	return found
+})
+
+// condition answers what scripts ask of the machine: [sandbox], [overlay],
+// [mounts] (unshare -Urm and mount work for this user) and [root]. Under CI=true
+// a machine without the first three is an error, or a gate that closed there
+// would go unnoticed.
+func condition(name string) (bool, error) {
+	var missing error
+	switch name {
+	case "sandbox":
+		missing = machine().sandbox
+	case "overlay":
+		missing = machine().overlay
+	case "mounts":
+		missing = machine().mounts
+	case "root":
+		return os.Getuid() == 0, nil
+	default:
+		return false, fmt.Errorf("there is no condition %q", name)
+	}
+	if missing != nil && os.Getenv("CI") == "true" {
+		return false, errors.Join(fmt.Errorf("[%s] is false under CI=true", name), missing)
+	}
+	return missing == nil, nil
+}
