@@ -13,19 +13,26 @@ import (
 // assemble makes the tree of a scan whose jobs are done.
 func (s *scanner) assemble(top *folder) *Tree {
 	tree := &Tree{Directories: Directories{}}
-	tree.Root = s.assembleFolder(tree, top)
 	for _, f := range s.folders {
 		for i := range f.items {
-			if one := &f.items[i]; one.taken && one.kind == unix.DT_REG {
-				tree.Stats.Files++
-				if !one.known {
-					tree.Stats.HashedFiles++
-					tree.Stats.HashedBytes += one.content.Size()
-				}
-			}
+			tree.Stats.count(&f.items[i])
 		}
 	}
+	tree.Entries = make([]Entry, 0, tree.Stats.Files+len(s.folders))
+	tree.Root = s.assembleFolder(tree, top)
 	return tree
+}
+
+// count adds what an item took.
+func (s *Stats) count(i *item) {
+	if !i.taken || i.kind != unix.DT_REG {
+		return
+	}
+	s.Files++
+	if !i.known {
+		s.HashedFiles++
+		s.HashedBytes += i.content.Size()
+	}
 }
 
 // assembleFolder adds a folder to the tree and returns its digest.

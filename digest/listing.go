@@ -98,15 +98,14 @@ func (h *handle) list(dir string) ([]item, error) {
 		dir += "/"
 	}
 	var text []byte
-	var ends []int
-	var kinds []uint8
+	var spans []span
 	for {
 		n, err := retryOnInterrupt(func() (int, error) { return unix.ReadDirent(h.fd, buffer[:]) })
 		if err != nil {
 			return nil, err
 		}
 		if n <= 0 {
-			break
+			return itemsOf(string(text), spans, len(dir)), nil
 		}
 		for rest := buffer[:n]; len(rest) > 0; {
 			name, kind, length := nextName(rest)
@@ -114,18 +113,31 @@ func (h *handle) list(dir string) ([]item, error) {
 			if name := string(name); name == "." || name == ".." {
 				continue
 			}
+			begin := len(text)
 			text = append(append(text, dir...), name...)
-			ends, kinds = append(ends, len(text)), append(kinds, kind)
+			spans = append(spans, span{begin, len(text), kind})
 		}
 	}
-	items := make([]item, len(ends))
-	paths, begin := string(text), 0
-	for i, end := range ends {
-		items[i].path, items[i].start, items[i].kind = paths[begin:end], len(dir), kinds[i]
-		begin = end
+}
+
+// span is where a path stands in the text of a listing. Spans are sorted in the
+// place of items, which are several times as big.
+type span struct {
+	begin, end int
+	kind       uint8
+}
+
+// itemsOf returns the items of a listing, sorted by name; names begin at start
+// in each path.
+func itemsOf(text string, spans []span, start int) []item {
+	slices.SortFunc(spans, func(a, b span) int {
+		return strings.Compare(text[a.begin+start:a.end], text[b.begin+start:b.end])
+	})
+	items := make([]item, len(spans))
+	for i, s := range spans {
+		items[i].path, items[i].start, items[i].kind = text[s.begin:s.end], start, s.kind
 	}
-	slices.SortFunc(items, func(a, b item) int { return strings.Compare(a.name(), b.name()) })
-	return items, nil
+	return items
 }
 
 // nextName reads the first record of a getdents64 buffer: the name, the type of
