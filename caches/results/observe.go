@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"larder/digest"
 )
@@ -31,7 +32,7 @@ func observe(ctx context.Context, path string, fn digest.Function) (string, erro
 	link, _ := os.Readlink(path)
 	info, err := os.Stat(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return "absent " + link, nil
 	case err != nil:
 		return "", err

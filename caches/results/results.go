@@ -97,5 +97,8 @@ func (f Files) Save(_ context.Context, key digest.Digest, record *Record) error 
 	if err != nil {
 		return fmt.Errorf("write the result of %s: %w", key, err)
 	}
-	return f.layout.WriteFile(f.path(key), append(data, '\n'), 0o644)
+	if err := f.layout.WriteFile(f.path(key), append(data, '\n'), 0o644); err != nil {
+		return fmt.Errorf("write the result of %s: %w", key, err)
+	}
+	return nil
 }
