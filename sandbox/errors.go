@@ -102,6 +102,10 @@ func (e *SetupError) Advice() string {
 	return ""
 }
 
+// Overlay reports whether the kernel refused to mount an overlay, which a
+// caller can do without by copying.
+func (e *SetupError) Overlay() bool { return e.Stage == stageOverlay }
+
 // Names of the stages of making a sandbox, for messages and for advice.
 const (
 	stageClone   = "create namespaces"

@@ -13,10 +13,10 @@ import (
 )
 
 // openHow is struct open_how of openat2.
-type openHow struct{ flags, mode, resolve uint64 }
+type openHow struct{ flags, _, resolve uint64 }
 
 // mountAttr is struct mount_attr of mount_setattr.
-type mountAttr struct{ set, clear, propagation, userns uint64 }
+type mountAttr struct{ set, _, propagation, _ uint64 }
 
 var (
 	atCWD  = operand{value: ^uintptr(99)} // AT_FDCWD
@@ -125,7 +125,7 @@ func (t *table) makeRoot(root *tree) {
 	}
 	for i := range root.mounts {
 		if m := &root.mounts[i]; covering(root.mounts[:i], m.target) == nil {
-			t.room(made, m)
+			t.mountPoint(made, m)
 		}
 	}
 }
@@ -141,8 +141,8 @@ func (t *table) directory(made map[string]bool, name string) {
 	t.call(unix.SYS_MKDIRAT, regRoot.operand(), t.text(relative(name)), num(0o755)).tolerate(syscall.EEXIST)
 }
 
-// room makes the mount point of a mount that is right on the root.
-func (t *table) room(made map[string]bool, m *mount) {
+// mountPoint makes the mount point of a mount that is right on the root.
+func (t *table) mountPoint(made map[string]bool, m *mount) {
 	if !m.file {
 		t.directory(made, m.target)
 		return

@@ -18,11 +18,12 @@ func (t *table) planStages(cfg *Config, f facts, p *program) {
 		if len(args) == 0 {
 			continue
 		}
-		child := &table{}
+		child := &table{chunk: t.chunk}
 		child.at(stageChild, args[0])
 		child.planProcess(cfg, p.memory, stage)
 		child.limit(cfg.Limits, f.openFiles)
 		child.unblockSignals()
+		t.chunk = child.chunk
 		argv := t.vector(args).value
 		target := &p.stages[stage]
 		target.program = args[0]

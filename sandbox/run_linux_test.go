@@ -309,7 +309,10 @@ func TestSetupErrorsNameStagePathAndAdvice(t *testing.T) {
 			r := shell(t, "echo ran", c.change)
 			var failure *SetupError
 			if !errors.As(r.err, &failure) || failure.Errno != c.errno || !strings.Contains(r.err.Error(), c.words) || r.out != "" {
-				t.Errorf("got %v, output %q; want %v, %q", r.err, r.out, c.errno, c.words)
+				t.Fatalf("got %v, output %q; want %v, %q", r.err, r.out, c.errno, c.words)
+			}
+			if failure.Overlay() != (name == "missing layer") {
+				t.Errorf("about an overlay: %v", failure.Overlay())
 			}
 		})
 	}

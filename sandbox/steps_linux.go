@@ -64,8 +64,12 @@ func (s *step) tolerate(errnos ...syscall.Errno) *step {
 type table struct {
 	steps       []step
 	keep        []any
+	chunk       []byte // where the next bytes go; it never grows, so nothing moves
 	stage, path string
 }
+
+// chunkSize is how much memory is taken at a time for strings.
+const chunkSize = 16 << 10
 
 // at sets what the steps that follow are about.
 func (t *table) at(stage, path string) { t.stage, t.path = stage, path }
@@ -79,12 +83,26 @@ func (t *table) call(nr uintptr, operands ...operand) *step {
 }
 
 // text gives the address of s as the kernel reads strings.
-func (t *table) text(s string) operand { return t.bytes(append([]byte(s), 0)) }
+func (t *table) text(s string) operand {
+	location := t.room(len(s) + 1)
+	t.chunk = append(append(t.chunk, s...), 0)
+	return location
+}
 
-// bytes gives the address of data, which must not be empty.
+// bytes gives the address of a copy of data, which must not be empty.
 func (t *table) bytes(data []byte) operand {
-	t.keep = append(t.keep, data)
-	return operand{value: uintptr(unsafe.Pointer(unsafe.SliceData(data)))}
+	location := t.room(len(data))
+	t.chunk = append(t.chunk, data...)
+	return location
+}
+
+// room makes sure that the chunk takes size bytes, and says where they begin.
+func (t *table) room(size int) operand {
+	if cap(t.chunk)-len(t.chunk) < size {
+		t.chunk = make([]byte, 0, max(chunkSize, size))
+		t.keep = append(t.keep, t.chunk)
+	}
+	return operand{value: uintptr(unsafe.Pointer(unsafe.SliceData(t.chunk))) + uintptr(len(t.chunk))}
 }
 
 // vector gives the address of a NULL-terminated list of strings.
