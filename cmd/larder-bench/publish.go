@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"larder/caches"
+	"larder/caches/layers"
+	"larder/caches/named"
+)
+
+// changedShare is the part of a cache that each round changes: 1 in 100.
+const changedShare = 100
+
+// checkoutAndPublish measures a mutable cache of which one file in a hundred
+// changes, against `cp -a` and a swap by rename, at three sizes.
+func checkoutAndPublish(ctx context.Context, b *bench) ([]row, error) {
+	var rows []row
+	for _, files := range []int{1000, 20000, 100000} {
+		ours, peer, ratio, err := publishOf(ctx, b, files)
+		if err != nil {
+			return nil, err
+		}
+				r := row{fmt.Sprintf("checkout and publish of a mutable cache, %d files, %d changed, against `cp -a` and a swap", files, files/changedShare),
+			ms(ours), ms(peer), fmt.Sprintf("%.0f times faster", 1/ratio), "", true}
+		if files == 20000 {
+			r.bar, r.met = "20 times faster", 1/ratio >= 20
+		}
+		rows = append(rows, r)
+	}
+	flat, err := flatness(ctx, b)
+	return append(rows, flat...), err
+}
+
+// flatness measures the same 200 changes in caches of different sizes.
+func flatness(ctx context.Context, b *bench) ([]row, error) {
+	const changed = 200
+	small, err := newCache(b, 1000)
+	if err != nil {
+		return nil, err
+	}
+	large, err := newCache(b, 100000)
+	if err != nil {
+		return nil, err
+	}
+	var left, right []time.Duration
+	var ratios []float64
+	for range 15 {
+		one, err := small.round(ctx, changed)
+		if err != nil {
+			return nil, err
+		}
+		other, err := large.round(ctx, changed)
+		if err != nil {
+			return nil, err
+		}
+		left, right = append(left, one), append(right, other)
+		ratios = append(ratios, float64(other)/float64(one))
+	}
+	ratio := median(ratios)
+	return []row{{"the same with 200 changed files, in a cache of 100,000 files against one of 1,000", ms(median(right)), ms(median(left)), fmt.Sprintf("%.2f times", ratio), "flat (1.3 times)", ratio <= 1.3}}, nil
+}
+
+func publishOf(ctx context.Context, b *bench, files int) (ours, peer time.Duration, ratio float64, err error) {
+	cache, err := newCache(b, files)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	plain := b.path(fmt.Sprintf("cache-%d", files))
+	var left, right []time.Duration
+	var ratios []float64
+	for range max(1, 60000/files) {
+		one, err := cache.round(ctx, files/changedShare)
+		if err != nil {
+			return 0, 0, 0, err
+		}
+		other, err := copyAndSwap(ctx, plain, files)
+		if err != nil {
+			return 0, 0, 0, err
+		}
+		left, right = append(left, one), append(right, other)
+		ratios = append(ratios, float64(one)/float64(other))
+	}
+	return median(left), median(right), median(ratios), nil
+}
+
+// cacheUnderTest is a mutable cache with files in it.
+type cacheUnderTest struct {
+	layout caches.Layout
+	store  *named.Store
+	ref    caches.Ref
+	files  int
+	rounds int
+}
+
+func newCache(b *bench, files int) (*cacheUnderTest, error) {
+	plain := b.path(fmt.Sprintf("cache-%d", files))
+	if err := makeFiles(plain, files); err != nil {
+		return nil, err
+	}
+	layout, err := caches.OpenLayout(b.path("store-publish"))
+	if err != nil {
+		return nil, err
+	}
+	name, err := caches.ParseName("bench")
+	if err != nil {
+		return nil, err
+	}
+	c := &cacheUnderTest{
+		layout: layout, store: named.Open(layout, slog.New(slog.NewTextHandler(io.Discard, nil))), files: files,
+		ref: caches.Ref{Name: name, Mode: caches.Mutable, Scope: caches.GlobalScope(), Key: fmt.Sprintf("%d files, %d", files, time.Now().UnixNano())},
+	}
+	return c, c.fill(plain)
+}
+
+func (c *cacheUnderTest) fill(plain string) error {
+	run, err := layers.NewRun(c.layout)
+	if err != nil {
+		return err
+	}
+	defer run.Close()
+	ctx := context.Background()
+	checkout, err := c.store.Checkout(ctx, c.ref, run, named.CheckoutOptions{})
+	if err != nil {
+		return err
+	}
+	if err := layers.CopyStack(layers.Stack{{ID: "plain", Path: plain}}, checkout.Upper()); err != nil {
+		return err
+	}
+	_, err = checkout.Publish(ctx, named.PublishOptions{})
+	return err
+}
+
+// round checks out, changes files in the private layer as a process would, and
+// publishes. Writing the changes is not measured: the copying way writes too.
+func (c *cacheUnderTest) round(ctx context.Context, changed int) (time.Duration, error) {
+	c.rounds++
+	begin := time.Now()
+	run, err := layers.NewRun(c.layout)
+	if err != nil {
+		return 0, err
+	}
+	checkout, err := c.store.Checkout(ctx, c.ref, run, named.CheckoutOptions{})
+	if err != nil {
+		return 0, err
+	}
+	before := time.Since(begin)
+	if err := change(checkout.Upper(), c.files, changed, c.rounds); err != nil {
+		return 0, err
+	}
+	begin = time.Now()
+	outcome, err := checkout.Publish(ctx, named.PublishOptions{})
+	if err != nil {
+		return 0, err
+	}
+	if outcome.Result != named.Published || outcome.Changed != min(changed, c.files) {
+		return 0, fmt.Errorf("published as %s with %d changed, expected %d", outcome.Result, outcome.Changed, changed)
+	}
+	if err := run.Close(); err != nil {
+		return 0, err
+	}
+	took := before + time.Since(begin)
+	return took, c.store.Compact(ctx, c.ref)
+}
+
+func change(folder string, files, changed, round int) error {
+	for n := range min(changed, files) {
+		path := filepath.Join(folder, fmt.Sprintf("dir-%03d", n/30), fmt.Sprintf("file-%05d.txt", n))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return fmt.Errorf("change files: %w", err)
+		}
+		content := make([]byte, 4096)
+		copy(content, fmt.Sprint(path, round))
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			return fmt.Errorf("change files: %w", err)
+		}
+	}
+	return nil
+}
+
+// copyAndSwap is the usual way: copy the cache aside, change the copy, swap it
+// in with two renames, delete the old one. The changes are not measured.
+func copyAndSwap(ctx context.Context, plain string, files int) (time.Duration, error) {
+	aside, old := plain+".new", plain+".old"
+	took, err := (program{argv: []string{"cp", "-a", plain, aside}}).once(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if err := change(aside, files, files/changedShare, 0); err != nil {
+		return 0, err
+	}
+	swapped, err := (program{argv: []string{"sh", "-c", `mv "$0" "$1" && mv "$2" "$0" && rm -rf "$1"`, plain, old, aside}}).once(ctx)
+	return took + swapped, err
+}
