@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"larder/caches"
 	"larder/caches/named"
@@ -26,7 +27,8 @@ func (a *attempt) publish(ctx context.Context) error {
 		return nil
 	})
 	if a.job.Action.Strict && len(broken) > 0 {
-		return fmt.Errorf("%w: %s and %d more", ErrStrict, broken[0], len(broken)-1)
+		listed := strings.Join(broken[:min(len(broken), 10)], ", ")
+		return fmt.Errorf("%w, %d times: %s", ErrStrict, len(broken), listed)
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package local
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -67,17 +68,23 @@ func (h host) find(argv0 string, declared []string) (found, error) {
 }
 
 // locate finds the host file behind argv[0]: empty when there is none, or when
-// it names a file below the working directory.
+// it names a file below the working directory. When the only files of that name
+// are not executable it is the first of them, so that the sandbox can say so.
 func (h host) locate(argv0 string, bins []string) string {
 	if strings.Contains(argv0, "/") {
-		if filepath.IsAbs(argv0) && isExecutable(argv0) {
+		if filepath.IsAbs(argv0) && isFile(argv0) {
 			return argv0
 		}
 		return ""
 	}
+	var second string
 	for _, folder := range append(slices.Clone(bins), h.path...) {
 		path := filepath.Join(folder, argv0)
-		if !filepath.IsAbs(path) || !isExecutable(path) {
+		if !filepath.IsAbs(path) || !isFile(path) {
+			continue
+		}
+		if !isExecutable(path) {
+			second = cmp.Or(second, path)
 			continue
 		}
 		if real, isShim := h.behindShim(path); isShim {
@@ -87,7 +94,7 @@ func (h host) locate(argv0 string, bins []string) string {
 			return path
 		}
 	}
-	return ""
+	return second
 }
 
 // exposeProgram makes a program visible with what it needs: the tree that it is
@@ -197,6 +204,11 @@ func appendNew(list []string, item string) []string {
 func isDirectory(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 func isExecutable(path string) bool {
