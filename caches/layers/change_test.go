@@ -23,8 +23,7 @@ type bench struct {
 
 func newBench(t testing.TB) bench {
 	t.Helper()
-	layout, err := caches.OpenLayout(filepath.Join(t.TempDir(), "store"))
-	check(t, err)
+	layout := newLayout(t)
 	run, err := layers.NewRun(layout)
 	check(t, err)
 	t.Cleanup(func() { check(t, run.Close()) })
@@ -191,6 +190,7 @@ func (b bench) expect(upper string, stack layers.Stack, want []string) {
 func (b bench) sameView(upper string, stack layers.Stack, script string) {
 	b.Helper()
 	plain := filepath.Join(b.TempDir(), "plain")
+	b.Cleanup(func() { layertest.RemoveAll(b, plain) })
 	start.Write(b, plain)
 	shell(b, plain, script)
 	check(b, filepath.WalkDir(plain, func(path string, entry fs.DirEntry, err error) error {

@@ -206,3 +206,30 @@ func drop(model map[string]string, path string) {
 		}
 	}
 }
+
+// Where a hard link is refused, here over file systems, a copy takes its place.
+func TestFlattenOverFileSystems(t *testing.T) {
+	other, err := os.MkdirTemp("/dev/shm", "layers-test-*")
+	if err != nil {
+		t.Skip("no second file system:", err)
+	}
+	defer os.RemoveAll(other)
+	b := newBench(t)
+	tree := layertest.Tree{"a": "1", "d/b": "2", "l": "-> a"}
+	tree.Write(t, filepath.Join(other, "layer"))
+	dir, err := b.run.Dir("flat")
+	check(t, err)
+	far := layers.Stack{{ID: "far", Path: filepath.Join(other, "layer")}}
+	check(t, layers.Flatten(far, 0, dir))
+	if diff := cmp.Diff(tree, layertest.Read(t, dir)); diff != "" {
+		t.Error(diff)
+	}
+	same := layers.Layer{ID: "near", Path: dir}
+	before, err := far.Resolve("a")
+	check(t, err)
+	after, err := layers.Stack{same}.Resolve("a")
+	check(t, err)
+	if !before.ModTime.Equal(after.ModTime) || before.Mode != after.Mode {
+		t.Errorf("%+v became %+v", before, after)
+	}
+}

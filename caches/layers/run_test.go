@@ -18,7 +18,9 @@ import (
 
 func newLayout(t testing.TB) caches.Layout {
 	t.Helper()
-	layout, err := caches.OpenLayout(filepath.Join(t.TempDir(), "store"))
+	root := filepath.Join(t.TempDir(), "store")
+	t.Cleanup(func() { layertest.RemoveAll(t, root) })
+	layout, err := caches.OpenLayout(root)
 	check(t, err)
 	return layout
 }

@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -157,9 +156,4 @@ func join(dir, name string) string {
 		return dir
 	}
 	return dir + "/" + name
-}
-
-// below reports whether path is inside the directory dir.
-func below(path, dir string) bool {
-	return len(path) > len(dir) && path[len(dir)] == '/' && strings.HasPrefix(path, dir)
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"larder/caches"
 )
 
@@ -66,8 +68,8 @@ func list(folder string) []string {
 func sweepRun(layout caches.Layout, path string) (bool, error) {
 	lock, err := claim(path)
 	if err != nil {
-		if errors.Is(err, ErrLocked) || errors.Is(err, fs.ErrNotExist) {
-			return false, nil
+		if errors.Is(err, ErrLocked) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+			return false, nil // alive, swept by another, or no run
 		}
 		return false, err
 	}

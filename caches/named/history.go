@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 
@@ -113,6 +112,3 @@ func find(history []manifest, name string) (manifest, error) {
 	}
 	return found, nil
 }
-
-// missing reports whether an error only says that something is not there.
-func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -187,3 +187,52 @@ func glob(t *testing.T, pattern string) []string {
 	namedtest.Check(t, err)
 	return paths
 }
+
+// With lock=true a second action waits for the first to end.
+func TestAlone(t *testing.T) {
+	c, ctx := namedtest.New(t, caches.Mutable, true), context.Background()
+	options := named.CheckoutOptions{Copy: true, Alone: true}
+	one, err := c.Store.Checkout(ctx, c.Ref, c.Run, options)
+	namedtest.Check(t, err)
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := c.Store.Checkout(gone, c.Ref, c.Run, options); !errors.Is(err, context.Canceled) {
+		t.Errorf("a wait that was given up: %v", err)
+	}
+	second := make(chan string)
+	go func() {
+		two, err := c.Store.Checkout(ctx, c.Ref, c.Run, options)
+		if err != nil {
+			second <- err.Error()
+			return
+		}
+		defer two.Close()
+		second <- two.Generation()
+	}()
+	c.Act(one, "echo 1 >n")
+	outcome := c.Publish(one, named.PublishOptions{})
+	if saw := <-second; saw != outcome.After {
+		t.Errorf("the second checked out %q, want %q", saw, outcome.After)
+	}
+}
+
+// As many generations stay as were asked for, and nothing is left in Temp.
+func TestKeepAndCollect(t *testing.T) {
+	c := namedtest.New(t, caches.Mutable, true)
+	for _, n := range []string{"1", "2", "3", "4", "5"} {
+		c.Publish(c.Started("echo "+n+" >n"), named.PublishOptions{Keep: 3})
+	}
+	history, err := c.Store.History(c.Ref)
+	namedtest.Check(t, err)
+	if len(history) != 3 {
+		t.Errorf("%d generations, want 3", len(history))
+	}
+	inspection, err := c.Store.Inspect(c.Ref)
+	namedtest.Check(t, err)
+	if inspection.Generations != 3 || inspection.Head != history[0].ID {
+		t.Errorf("inspected %+v", inspection.Row)
+	}
+	for _, path := range glob(t, c.Layout.Temp()+"/*") {
+		t.Errorf("%s is left", path)
+	}
+}

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"larder/caches"
+	"larder/caches/layers"
 	"larder/caches/layers/layertest"
 	"larder/caches/named"
 	"larder/caches/named/namedtest"
@@ -215,6 +216,12 @@ func TestKilledWhilePublishing(t *testing.T) {
 			}
 			if left := len(glob(t, c.Layout.Layers()+"/*/*")); left > 24 {
 				t.Errorf("%d layers are left", left)
+			}
+			if swept, err := layers.Sweep(c.Layout); err != nil || swept.Runs == 0 {
+				t.Errorf("swept %+v, %v", swept, err)
+			}
+			if left := glob(t, c.Layout.Runs()+"/*"); len(left) != 1 {
+				t.Errorf("runs are left beside this one: %v", left)
 			}
 		})
 	}

@@ -168,3 +168,6 @@ func validID(text string) bool {
 	_, err := hex.DecodeString(text)
 	return err == nil
 }
+
+// missing reports whether an error only says that something is not there.
+func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -33,7 +33,9 @@ type Cache struct {
 // New makes a cache in a fresh store.
 func New(t testing.TB, mode caches.Mode, copied bool) *Cache {
 	t.Helper()
-	return At(t, filepath.Join(t.TempDir(), "store"), mode, copied)
+	root := filepath.Join(t.TempDir(), "store")
+	t.Cleanup(func() { layertest.RemoveAll(t, root) })
+	return At(t, root, mode, copied)
 }
 
 // At opens a cache in the store at root.
