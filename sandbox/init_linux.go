@@ -84,6 +84,7 @@ func value(m *memory, o *operand) uintptr {
 //go:nocheckptr
 func live(p *program, stage uint32) bool {
 	m := p.memory
+	m.record.started = now(m)
 	m.running = spawn(p, stage)
 	if int(m.running) < 0 {
 		m.failed, m.errno = 0, syscall.Errno(-int(m.running))
@@ -100,7 +101,6 @@ func live(p *program, stage uint32) bool {
 		}
 		return false
 	}
-	m.record.started = now(m)
 	if m.announce != 0 {
 		send(m, recordStarted, stage)
 	}

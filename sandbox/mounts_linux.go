@@ -86,7 +86,7 @@ func (t *tree) resolve(target string) string {
 	for range len(t.symlinks) {
 		changed := false
 		for _, link := range t.symlinks {
-			if rest, ok := strings.CutPrefix(target, link.Path+"/"); ok {
+			if rest, ok := strings.CutPrefix(target, link.Path); ok && strings.HasPrefix(rest, "/") {
 				target, changed = path.Join(path.Dir(link.Path), link.To, rest), true
 				if path.IsAbs(link.To) {
 					target = path.Join(link.To, rest)
@@ -103,11 +103,10 @@ func (t *tree) resolve(target string) string {
 // dropVisible leaves out read-only binds that would show again what another
 // bind shows at the same place already.
 func (t *tree) dropVisible(f facts) {
-	var kept []mount
+	kept := make([]mount, 0, len(t.mounts))
 	for _, m := range t.mounts {
 		above := covering(kept, m.target)
-		if above != nil && above.kind == mountBind && !above.writable && m.kind == mountBind && !m.writable &&
-			f.real[m.source] == above.source+strings.TrimPrefix(m.target, above.target) {
+		if above != nil && above.shows(&m) && f.real[m.source] == above.source+strings.TrimPrefix(m.target, above.target) {
 			continue
 		}
 		kept = append(kept, m)
@@ -115,10 +114,16 @@ func (t *tree) dropVisible(f facts) {
 	t.mounts = kept
 }
 
+// shows reports whether a read-only bind m could be a part of the bind above.
+func (above *mount) shows(m *mount) bool {
+	return above.kind == mountBind && !above.writable && m.kind == mountBind && !m.writable
+}
+
 // covering returns the last of mounts that target is inside of, or nil.
 func covering(mounts []mount, target string) *mount {
 	for i := len(mounts) - 1; i >= 0; i-- {
-		if strings.HasPrefix(target, mounts[i].target+"/") {
+		above := mounts[i].target
+		if len(target) > len(above) && target[len(above)] == '/' && target[:len(above)] == above {
 			return &mounts[i]
 		}
 	}
