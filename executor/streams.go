@@ -3,6 +3,7 @@ package executor
 import (
 	"io"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -72,7 +73,7 @@ func ClassifyInput(file *os.File) Input {
 			return Input{InputTerminal, file}
 		}
 		return none
-	case mode&(os.ModeNamedPipe|os.ModeSocket) != 0 && !atEnd(file):
+	case mode&(os.ModeNamedPipe|os.ModeSocket) != 0 && !atEnd(file, 0):
 		return Input{InputPipe, file}
 	}
 	return none
@@ -84,16 +85,23 @@ func inForeground(file *os.File) bool {
 	return err == nil && group == unix.Getpgrp()
 }
 
-// atEnd reports whether a pipe has no writer and nothing in it any more.
-func atEnd(file *os.File) bool {
+// atEnd reports whether a pipe has no writer and nothing in it any more, or comes
+// to that within the time that it is given.
+func atEnd(file *os.File, within time.Duration) bool {
 	poll := []unix.PollFd{{Fd: int32(file.Fd()), Events: unix.POLLIN}}
-	n, err := unix.Poll(poll, 0)
+	n, err := unix.Poll(poll, int(within.Milliseconds()))
 	return err == nil && n == 1 && poll[0].Revents&unix.POLLHUP != 0 && poll[0].Revents&unix.POLLIN == 0
 }
+
+// emptyPipe is how long an answer waits for the end of a pipe that nothing has
+// come from yet. Programs that start others often close such a pipe a moment
+// after the start.
+const emptyPipe = 100 * time.Millisecond
 
 // accepts reports whether a kept answer holds for this input. One that was made
 // with an empty input may have read its end, so it is no answer where there may
 // be more; a terminal counts as empty, or nobody would ever get an answer there.
 func (i Input) accepts(ignoresInput bool) bool {
-	return ignoresInput || i.Kind == InputNone || i.Kind == InputTerminal
+	return ignoresInput || i.Kind == InputNone || i.Kind == InputTerminal ||
+		i.Kind == InputPipe && atEnd(i.File, emptyPipe)
 }

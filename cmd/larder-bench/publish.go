@@ -26,7 +26,7 @@ func checkoutAndPublish(ctx context.Context, b *bench) ([]row, error) {
 		if err != nil {
 			return nil, err
 		}
-				r := row{fmt.Sprintf("checkout and publish of a mutable cache, %d files, %d changed, against `cp -a` and a swap", files, files/changedShare),
+		r := row{fmt.Sprintf("checkout and publish of a mutable cache, %d files, %d changed, against `cp -a` and a swap", files, files/changedShare),
 			ms(ours), ms(peer), fmt.Sprintf("%.0f times faster", 1/ratio), "", true}
 		if files == 20000 {
 			r.bar, r.met = "20 times faster", 1/ratio >= 20

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestReadme executes every "$" line of the README's console blocks, in one
+// shell, and compares what it prints with what the README shows.
+func TestReadme(t *testing.T) {
+	if missing := readmeNeeds(); missing != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("the examples cannot run under CI=true: %v", missing)
+		}
+		t.Skipf("the examples cannot run here: %v", missing)
+	}
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := consoleLines(string(text))
+	if len(examples) < 8 {
+		t.Fatalf("found %d examples in the README, expected at least 8", len(examples))
+	}
+	work := t.TempDir()
+	printed := runExamples(t, work, examples)
+	for i, example := range examples {
+		if !matches(example.shown, printed[i]) {
+			t.Errorf("$ %s\nprinted:\n%s\nthe README shows:\n%s", example.command, printed[i], example.shown)
+		}
+	}
+}
+
+// readmeNeeds says what the machine lacks for the examples.
+func readmeNeeds() error {
+	if machine().sandbox != nil {
+		return machine().sandbox
+	}
+	try := exec.Command("sh", "-c", "cd $(mktemp -d) && python3 -m venv v && v/bin/pip download -q --no-deps mypy")
+	if output, err := try.CombinedOutput(); err != nil {
+		return fmt.Errorf("python3 with venv, pip and a package index: %w: %s", err, output)
+	}
+	return nil
+}
+
+type example struct{ command, shown string }
+
+func consoleLines(text string) []example {
+	var examples []example
+	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(text, -1) {
+		for line := range strings.Lines(block[1]) {
+			if command, ok := strings.CutPrefix(line, "$ "); ok {
+				examples = append(examples, example{command: strings.TrimSpace(command)})
+				continue
+			}
+			examples[len(examples)-1].shown += line
+		}
+	}
+	return examples
+}
+
+func runExamples(t *testing.T, work string, examples []example) []string {
+	const mark = "@@ end of an example @@"
+	var script strings.Builder
+	script.WriteString("exec 2>&1\n")
+	for _, example := range examples {
+		fmt.Fprintf(&script, "%s\n__code=$?; echo '%s'; (exit $__code)\n", example.command, mark)
+	}
+	larder := buildLarder(t)
+	command := exec.Command("bash", "-c", script.String())
+	command.Dir = work
+	command.Env = append(os.Environ(), "LARDER_STORE="+filepath.Join(work, "store"), "PATH="+filepath.Dir(larder)+":"+os.Getenv("PATH"))
+	output, _ := command.Output()
+	printed := strings.Split(string(output), mark+"\n")
+	if len(printed) < len(examples) {
+		t.Fatalf("%d of %d examples ran:\n%s", len(printed), len(examples), output)
+	}
+	return printed
+}
+
+// matches compares line by line; "..." in the README stands for anything.
+func matches(shown, printed string) bool {
+	parts := strings.Split(regexp.QuoteMeta(strings.TrimSpace(shown)), `\.\.\.`)
+	pattern := strings.Join(parts, ".*")
+	pattern = regexp.MustCompile(` +`).ReplaceAllString(pattern, " +")
+	return regexp.MustCompile("^" + pattern + "$").MatchString(strings.TrimSpace(printed))
+}
+
+func buildLarder(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "larder")
+	if output, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build larder: %v\n%s", err, output)
+	}
+	return path
+}
