@@ -54,13 +54,21 @@ func Trash(layout caches.Layout, path string) (string, error) {
 // RemoveTree deletes path and everything below it, and never follows a
 // symbolic link. Where a directory's mode is in the way, as with mode 000 or
 // the work folder of overlayfs, it gives the owner permission and tries again.
-// A path that is missing is no error.
+// A path that is missing is no error, and others may be deleting it too.
 func RemoveTree(path string) error {
 	err := os.RemoveAll(path)
+	// A directory that another process is emptying may seem empty when it is
+	// read and not be when it is removed. As nothing is added, it ends soon.
+	for range 100 {
+		if !errors.Is(err, unix.ENOTEMPTY) {
+			break
+		}
+		err = os.RemoveAll(path)
+	}
 	if err == nil || !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	if err := grantAll(unix.AT_FDCWD, path); err != nil {
+	if err := grantAll(unix.AT_FDCWD, path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove %s: %w", path, err)
 	}
 	return os.RemoveAll(path)
@@ -100,6 +108,9 @@ func grantAll(parent int, name string) error {
 	for _, entry := range entries {
 		if err == nil && entry.IsDir() {
 			err = grantAll(fd, entry.Name())
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil // somebody else deletes the same tree
 		}
 	}
 	return err
