@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -145,5 +146,20 @@ func TestEmptyViewShowsOnlyWhatIsDeclared(t *testing.T) {
 	})
 	if r.Exec == nil || !r.Exec.NotFound() {
 		t.Errorf("got %+v, %v", r.Status, r.err)
+	}
+}
+
+func TestNothingElseIsMounted(t *testing.T) {
+	requireSandbox(t)
+	r := shell(t, "", func(cfg *Config) {
+		cfg.View = View{Binds: []Bind{{Source: "/usr", Target: "/usr"}}, Symlinks: SystemView().Symlinks}
+		cfg.Args = []string{"cut", "-d ", "-f5", "/proc/self/mountinfo"}
+	})
+	places := strings.Fields(r.out)
+	slices.Sort(places)
+	want := []string{"/", "/dev/full", "/dev/null", "/dev/pts", "/dev/random", "/dev/shm", "/dev/tty", "/dev/urandom", "/dev/zero", "/home/larder", "/proc", "/tmp", "/usr"}
+	places = slices.DeleteFunc(places, func(place string) bool { return strings.HasPrefix(place, "/usr/") }) // mounts of the host below /usr
+	if !slices.Equal(places, want) || r.err != nil {
+		t.Errorf("got %q, %v; want %q", places, r.err, want)
 	}
 }

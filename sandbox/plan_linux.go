@@ -310,14 +310,13 @@ func (t *table) layer(option, directory string) {
 // longLayer is a descriptor number that nothing else uses.
 const longLayer = 99
 
-// enterRoot goes to the new root, which covers the old one. That stays mounted
-// below: taking it away costs more than all other mounts together, for the
-// kernel waits until no processor can be using it. Nobody gets there, because
-// that takes the right to unmount or to change the root, which nobody will have.
+// enterRoot makes the new root the only one. Both have the same name for the
+// moment of the exchange, so that no place for the old one is needed.
 func (t *table) enterRoot() {
 	t.at(stagePivot, "")
 	t.call(unix.SYS_FCHDIR, regRoot.operand())
-	t.call(unix.SYS_CHROOT, t.text("."))
+	t.call(unix.SYS_PIVOT_ROOT, t.text("."), t.text("."))
+	t.call(unix.SYS_UMOUNT2, t.text("."), num(unix.MNT_DETACH))
 	attr, size := object(t, &mountAttr{set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV})
 	t.call(unix.SYS_MOUNT_SETATTR, regRoot.operand(), t.text(""), num(unix.AT_EMPTY_PATH), attr, size)
 	t.close(regRoot)
