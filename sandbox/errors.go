@@ -58,6 +58,9 @@ func advices(stage string) map[syscall.Errno]string {
 			syscall.EPERM:  "this process may not map its own id; as root in a container it needs the capability SETFCAP",
 			syscall.EACCES: "this process may not write its own id map; the larder binary has to be readable by its user, and AppArmor must allow user namespaces",
 		}
+	case stageRoot:
+		const policy = "a security policy forbids mounts in user namespaces here; on Ubuntu set the sysctl kernel.apparmor_restrict_unprivileged_userns=0 or give larder an AppArmor profile that allows userns, in a container allow mounts"
+		return map[syscall.Errno]string{syscall.EPERM: policy, syscall.EACCES: policy}
 	case stageProc:
 		return map[syscall.Errno]string{syscall.EPERM: "/proc is partly hidden here, as in many containers; give the container an unmasked /proc (systempaths=unconfined)"}
 	case stageOverlay:
