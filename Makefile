@@ -1,0 +1,35 @@
+# larder: what a developer types. "make help" lists the targets.
+
+GO ?= go
+SOURCES := $(shell find cmd executor digest caches sandbox -name '*.go' -o -name '*.s' 2>/dev/null)
+
+.DEFAULT_GOAL := build
+.PHONY: build test check demo bench gazelle clean help
+
+build: bin/larder ## build bin/larder
+
+bin/larder: $(SOURCES) go.mod go.sum
+	CGO_ENABLED=0 $(GO) build -trimpath -o $@ ./cmd/larder
+
+test: ## install what the tests need, then run every check and every test
+	@.ci/needs
+	@.ci/check
+	@.ci/unit
+
+check: ## formatting, vet, staticcheck, other platforms, BUILD files (no tests)
+	@.ci/check
+
+demo: build ## the main job on real code, compared with the bare tool
+	bin/larder demo
+
+bench: build ## the figures of docs/benchmarks.md
+	.ci/bench
+
+gazelle: ## write the BUILD.bazel files anew
+	.ci/gazelle update
+
+clean: ## remove what the other targets made
+	rm -rf bin .demo .bench
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
