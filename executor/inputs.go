@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	"strings"
 
 	"larder/digest"
 	"larder/executor/action"
@@ -89,7 +88,7 @@ func excluded(a *action.Action) []string {
 		paths = append(paths, output.String())
 	}
 	for _, tool := range a.Tools {
-		if relative, err := filepath.Rel(a.Root, tool); err == nil && relative != "." && !strings.HasPrefix(relative, "..") {
+		if relative, err := filepath.Rel(a.Root, tool); err == nil && relative != "." && filepath.IsLocal(relative) {
 			paths = append(paths, relative)
 		}
 	}
