@@ -35,17 +35,31 @@ func TestMain(m *testing.M) {
 	if store == "" {
 		os.Exit(m.Run())
 	}
-	b, err := newBench(store, os.Args[1], false)
-	if err == nil {
-		_, err = b.start(context.Background(), action.Spec{
-			Argv: []string{"sh", "-c", os.Args[2]}, Outputs: []string{"out"},
-			Caches: []action.CacheSpec{{Name: "tool", Mode: "mutable", Path: "cache", Publish: "always"}},
-		}, executor.Request{Streams: executor.Streams{Stdout: os.Stdout, Stderr: os.Stderr}})
-	}
-	if err != nil {
+	if err := runInHelper(store, os.Args[1], os.Args[2]); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
+}
+
+// runInHelper runs a shell command in a root, on the files of the process, and
+// says whether the answer was a kept one.
+func runInHelper(store, root, script string) error {
+	b, err := newBench(store, root, false)
+	if err != nil {
+		return err
+	}
+	kept := len(os.Args) > 3
+	result, err := b.start(context.Background(), action.Spec{
+		Argv: []string{"sh", "-c", script}, Outputs: []string{"out"},
+		Caches: []action.CacheSpec{{Name: "tool", Mode: "mutable", Path: "cache", Publish: "always"}},
+	}, executor.Request{
+		Streams: executor.Streams{Input: executor.ClassifyInput(os.Stdin), Stdout: os.Stdout, Stderr: os.Stderr},
+		Results: executor.ResultPolicy{Read: kept, Write: kept},
+	})
+	if err == nil && kept {
+		fmt.Println("cached:", result.Cached)
+	}
+	return err
 }
 
 // requireSandbox skips a test, and fails it under CI=true, where sandboxes or
