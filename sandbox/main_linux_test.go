@@ -151,7 +151,7 @@ func asHelper(t testing.TB, mode string, args ...string) func(*Config) {
 	return func(cfg *Config) {
 		cfg.Binds = append(cfg.Binds, Bind{Source: program, Target: "/helper"})
 		cfg.Args = append([]string{"/helper"}, args...)
-		cfg.Env = append(cfg.Env, helperMode+"="+mode, "GORACE=atexit_sleep_ms=0") // no pause for reports of races at the end
+		cfg.Env = append(cfg.Env, helperMode+"="+mode, "GORACE=atexit_sleep_ms=0", "GOCOVERDIR=/tmp") // no pause and no words at the end
 	}
 }
 
