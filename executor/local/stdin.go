@@ -1,6 +1,7 @@
 package local
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -53,7 +54,11 @@ func pipeFeed(from *os.File) (feed, error) {
 	if err != nil {
 		return feed{}, fmt.Errorf("standard input: %w", err)
 	}
-	pump := &pump{from: from, to: write, stop: make(chan struct{}), done: make(chan struct{})}
+	stopped, stop, err := os.Pipe()
+	if err != nil {
+		return feed{}, errors.Join(fmt.Errorf("standard input: %w", err), read.Close(), write.Close())
+	}
+	pump := &pump{from: from, to: write, stopped: stopped, stop: stop, done: make(chan struct{})}
 	go pump.run()
 	halt := sync.OnceFunc(pump.halt)
 	return feed{read, func() executor.InputUse {
@@ -68,10 +73,12 @@ func pipeFeed(from *os.File) (feed, error) {
 // pump copies until the end of its source, until the command has closed its
 // end, or until it is stopped.
 type pump struct {
-	from, to   *os.File
-	sent       int64
-	ended      bool
-	stop, done chan struct{}
+	from, to *os.File
+	sent     int64
+	ended    bool
+	// stop is closed to end the pump; a poll of stopped notices it at once.
+	stopped, stop *os.File
+	done          chan struct{}
 }
 
 func (p *pump) run() {
@@ -107,29 +114,26 @@ func (p *pump) send(data []byte) bool {
 	return true
 }
 
-// wait polls one descriptor, and every so often whether the run has ended.
+// wait polls one descriptor, and whether the run has ended.
 func (p *pump) wait(file *os.File, events int16) bool {
 	for {
-		select {
-		case <-p.stop:
-			return false
-		default:
-		}
-		poll := []unix.PollFd{{Fd: int32(file.Fd()), Events: events}}
-		n, err := unix.Poll(poll, 50)
-		if err != nil && err != unix.EINTR {
+		poll := []unix.PollFd{{Fd: int32(file.Fd()), Events: events}, {Fd: int32(p.stopped.Fd())}}
+		_, err := unix.Poll(poll, -1)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil || poll[1].Revents != 0:
 			return false
 		}
-		if n > 0 {
-			return poll[0].Revents&(events|unix.POLLHUP) != 0 && poll[0].Revents&unix.POLLERR == 0
-		}
+		return poll[0].Revents&(events|unix.POLLHUP) != 0 && poll[0].Revents&unix.POLLERR == 0
 	}
 }
 
 // halt ends the pump and waits for it.
 func (p *pump) halt() {
-	close(p.stop)
+	p.stop.Close()
 	<-p.done
+	p.stopped.Close()
 }
 
 // use says what became of what was sent, once the command has ended.
