@@ -13,8 +13,7 @@ bin/larder: $(SOURCES) go.mod go.sum
 
 test: ## install what the tests need, then run every check and every test
 	@.ci/needs
-	@.ci/check
-	@.ci/unit
+	@checks=0; .ci/check || checks=1; .ci/unit && exit $$checks
 
 check: ## formatting, vet, staticcheck, other platforms, BUILD files (no tests)
 	@.ci/check

@@ -214,6 +214,18 @@ func TestEachPackageHasOneComment(t *testing.T) {
 	}
 }
 
+func TestTheDesignNamesEachPackage(t *testing.T) {
+	text := readFile(t, "docs/design.md")
+	seen := map[string]bool{}
+	for _, file := range parseModule(t) {
+		folder := file.folder()
+		if !seen[folder] && !isTestHelper(folder) && !strings.Contains(text, "\n| `"+folder+"` |") {
+			t.Errorf("docs/design.md has no row for %s in its table of packages", folder)
+		}
+		seen[folder] = true
+	}
+}
+
 // forbiddenToLink is what a program that starts once an action may not link: its
 // initialisation alone costs as much as the whole sandbox.
 func forbiddenToLink() []string {
