@@ -184,10 +184,16 @@ func outermost(tools []tool, declared []string) []tool {
 		if slices.Contains(declared, t.path) {
 			t.hidden = nil
 		}
-		if n := len(kept); n > 0 && within(t.path, kept[n-1].path) && len(kept[n-1].hidden) == 0 {
-			continue
+		n := len(kept)
+		switch {
+		case n > 0 && t.path == kept[n-1].path:
+			if len(t.hidden) > 0 {
+				kept[n-1].hidden = t.hidden
+			}
+		case n > 0 && within(t.path, kept[n-1].path) && len(kept[n-1].hidden) == 0:
+		default:
+			kept = append(kept, t)
 		}
-		kept = append(kept, t)
 	}
 	return kept
 }
