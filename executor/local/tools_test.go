@@ -301,3 +301,49 @@ func TestRepositoryOf(t *testing.T) {
 		}
 	}
 }
+
+func TestPythonBehindAVirtualEnvironment(t *testing.T) {
+	for _, c := range []struct {
+		name, config string
+		base         string
+		hidden       []string
+	}{
+		{"its own packages only", "home = @/opt/py/bin\nversion = 3.12\n", "opt/py", []string{"opt/py/lib/python3.12/site-packages"}},
+		{"the system's too", "home=@/opt/py/bin\nInclude-System-Site-Packages = True\n", "opt/py", nil},
+		{"through a link", "home = @/opt/current/bin\n", "opt/py", []string{"opt/py/lib/python3.12/site-packages"}},
+		{"without a home", "version = 3.12\n", "", nil},
+		{"no environment", "", "", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := newMachine(t)
+			m.program("opt/py/bin/python3", "x")
+			m.file("opt/py/lib/python3.12/site-packages/x", "", 0o644)
+			m.link("opt/current", "py")
+			if c.config != "" {
+				m.file("venv/pyvenv.cfg", strings.ReplaceAll(c.config, "@", m.dir), 0o644)
+			}
+			base, hidden := pythonBehind(m.at("venv"))
+			if got := strings.TrimPrefix(base, m.dir+"/"); got != c.base || !slices.Equal(m.short(hidden...), c.hidden) {
+				t.Errorf("got %q, hidden %q; want %q, %q", got, m.short(hidden...), c.base, c.hidden)
+			}
+		})
+	}
+}
+
+func TestTheBaseOfAnEnvironmentComesWithoutItsPackages(t *testing.T) {
+	m := newMachine(t)
+	python := m.program("opt/py/bin/python3", "x")
+	m.file("opt/py/lib/python3.12/site-packages/x", "", 0o644)
+	m.file("venv/pyvenv.cfg", "home = "+m.at("opt/py/bin")+"\n", 0o644)
+	m.link("venv/bin/python3", python)
+	m.program("venv/bin/mypy", "#!"+m.at("venv/bin/python3")+"\n")
+	got, err := m.host.find("mypy", []string{m.at("venv")})
+	want := []tool{{m.at("opt/py"), []string{m.at("opt/py/lib/python3.12/site-packages")}}, {path: m.at("venv")}}
+	if err != nil || !reflect.DeepEqual(got.visible, want) {
+		t.Errorf("visible %v, %v; want %v", got.visible, err, want)
+	}
+	whole, err := m.host.find("mypy", []string{m.at("venv"), m.at("opt/py")})
+	if err != nil || len(whole.visible) != 2 || len(whole.visible[0].hidden) != 0 {
+		t.Errorf("declared: visible %v, %v; want nothing hidden", whole.visible, err)
+	}
+}
