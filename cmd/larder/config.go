@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -115,7 +116,7 @@ func describeTOML(path string, err error) error {
 			}
 			key += part
 		}
-		if isLater(first.Key()[0]) {
+		if isLater(first.Key()) {
 			return fmt.Errorf("%s:%d: %s is not yet in this version of larder; leave it out", path, line, key)
 		}
 		return fmt.Errorf("%s:%d: unknown key %s; there are store, results, digest-function and [cache.NAME] with path, scope, key, publish, on-conflict and keep", path, line, key)
@@ -128,8 +129,13 @@ func describeTOML(path string, err error) error {
 	return fmt.Errorf("%s: %w", path, err)
 }
 
-func isLater(key string) bool {
-	return key == "size-cap" || key == "max-size" || key == "remote" || key == "preset"
+// isLater reports whether a key belongs to the published contract but not to
+// this version.
+func isLater(key []string) bool {
+	if len(key) == 3 && key[0] == "cache" {
+		return slices.Contains([]string{"lock", "unit", "share"}, key[2])
+	}
+	return slices.Contains([]string{"size-cap", "max-size", "remote", "preset"}, key[0])
 }
 
 // storeFolder decides where the store is: flag, environment, configuration, the

@@ -35,7 +35,7 @@ func runCommand() *cli.Command {
 func run(ctx context.Context, command *cli.Command) error {
 	request, shop, err := prepare(command)
 	if err != nil {
-		return err
+		return errors.Join(err, writeRecord(command.String("json"), refused()))
 	}
 	ctx, signals, stop := relaySignals(ctx)
 	defer stop()
@@ -51,6 +51,13 @@ func run(ctx context.Context, command *cli.Command) error {
 		return exitCode(result.ExitCode)
 	}
 	return nil
+}
+
+// refused is the record of a request that was wrong in itself.
+func refused() *action.Result {
+	result := action.NewResult()
+	result.Status, result.ExitCode = action.StatusError, codeFailed
+	return result
 }
 
 // prepare turns flags, environment and configuration into a request.
@@ -97,13 +104,15 @@ func rootOf(command *cli.Command, here string) string {
 
 // resultPolicy reads --results, LARDER_RESULTS or the configuration.
 func resultPolicy(command *cli.Command, configured settings) (executor.ResultPolicy, error) {
-	text := command.String("results")
+	text, source := command.String("results"), "--results"
 	if command.Bool("no-cache") {
 		text = "off"
 	}
-	for _, choice := range []string{os.Getenv("LARDER_RESULTS"), configured.Results, "read-write"} {
+	for _, choice := range [][2]string{
+		{os.Getenv("LARDER_RESULTS"), "LARDER_RESULTS"}, {configured.Results, "results in larder.toml"}, {"read-write", "default"},
+	} {
 		if text == "" {
-			text = choice
+			text, source = choice[0], choice[1]
 		}
 	}
 	switch text {
@@ -116,7 +125,7 @@ func resultPolicy(command *cli.Command, configured settings) (executor.ResultPol
 	case "read-write":
 		return executor.ResultPolicy{Read: true, Write: true}, nil
 	}
-	return executor.ResultPolicy{}, fmt.Errorf("%w results policy %q: use off, read, write or read-write", caches.ErrInvalid, text)
+	return executor.ResultPolicy{}, fmt.Errorf("%s: %w results policy %q: use off, read, write or read-write", source, caches.ErrInvalid, text)
 }
 
 // streamsFor decides who gets standard input and output. An interactive tool

@@ -68,7 +68,7 @@ func cmdField(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// member follows a path of names and indexes; "#" is the length of a list.
+// member follows a path of names and indexes; "len" is the length of a list.
 func member(value any, path []string) (string, error) {
 	for _, step := range path {
 		switch at := value.(type) {
@@ -79,7 +79,7 @@ func member(value any, path []string) (string, error) {
 			}
 			value = next
 		case []any:
-			if step == "#" {
+			if step == "len" {
 				return strconv.Itoa(len(at)), nil
 			}
 			i, err := strconv.Atoi(step)
@@ -176,7 +176,7 @@ func TestMemberFollowsAPathThroughJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(`{"a":[{"b":"c"},2]}`), &value); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]string{"a.0.b": "c", "a.1": "2", "a.#": "2", "a.0": `{"b":"c"}`} {
+	for path, want := range map[string]string{"a.0.b": "c", "a.1": "2", "a.len": "2", "a.0": `{"b":"c"}`} {
 		if got, err := member(value, strings.Split(path, ".")); err != nil || got != want {
 			t.Errorf("member %s = %q, %v; want %q", path, got, err, want)
 		}
