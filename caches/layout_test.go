@@ -104,7 +104,7 @@ func TestOpenLayoutByManyAtOnce(t *testing.T) {
 	for range 4 {
 		group.Go(func() {
 			command := exec.Command(program)
-			command.Env = append(os.Environ(), openVariable+"="+root)
+			command.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", openVariable+"="+root)
 			if out, err := command.CombinedOutput(); err != nil {
 				t.Errorf("a process: %v: %s", err, out)
 			}

@@ -13,11 +13,9 @@ package executor
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"time"
 
 	"larder/caches/results"
@@ -156,22 +154,4 @@ func (r *run) answer(ctx context.Context) (*action.Result, error) {
 	}
 	r.keep(ctx, outcome, observed)
 	return result, r.deliver(ctx, result, outcome.Outputs)
-}
-
-// deliver writes the outputs of an action that succeeded under the root, or
-// where the request says.
-func (r *run) deliver(ctx context.Context, result *action.Result, outputs []digest.Entry) error {
-	if result.Status != action.StatusOK || r.request.OutputTo == OutputNone {
-		return nil
-	}
-	root := r.request.OutputTo
-	if root == "" {
-		root = r.request.Action.Root
-	}
-	for _, output := range outputs {
-		if err := r.executor.blobs.Export(ctx, output, filepath.Join(root, output.Path)); err != nil {
-			return fmt.Errorf("hand over output %s: %w", output.Path, err)
-		}
-	}
-	return nil
 }

@@ -176,3 +176,50 @@ func TestDeclaredPathsAreNoInputsUnlessNamed(t *testing.T) {
 		t.Errorf("the inputs are %v, want in alone", tree.Entries)
 	}
 }
+
+func TestOutputsStayUnderTheRoot(t *testing.T) {
+	for name, c := range map[string]struct {
+		link, target string // in the root, before the run
+		written      bool
+	}{
+		"no link":                {"", "", true},
+		"a link that stays":      {"sub", "other", true},
+		"a link that leaves":     {"sub", "../outside", false},
+		"an absolute link":       {"sub", "/proc", false},
+		"a link further up":      {"sub", "other/../../outside", false},
+		"a link to nothing":      {"sub", "nothing", false},
+		"a link to no folder":    {"sub", "file", false},
+		"a link in a folder":     {"other/sub", "../../outside", true}, // not on the way
+		"the root is a link too": {"", "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, &runner{outputs: []string{"sub/made"}})
+			outside := filepath.Join(filepath.Dir(b.root), "outside")
+			for _, folder := range []string{outside, filepath.Join(b.root, "other")} {
+				if err := os.Mkdir(folder, 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			put(t, filepath.Join(b.root, "file"), "")
+			if c.link != "" {
+				if err := os.Symlink(c.target, filepath.Join(b.root, c.link)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if strings.Contains(name, "root") {
+				linked := filepath.Join(filepath.Dir(b.root), "linked")
+				if err := os.Symlink(b.root, linked); err != nil {
+					t.Fatal(err)
+				}
+				b.root = linked
+			}
+			got := b.run(t, action.Spec{Outputs: []string{"sub/made"}}, readWrite())
+			if written := got.err == nil && exists(filepath.Join(b.root, "sub/made")); written != c.written {
+				t.Errorf("written: %v, %v", written, got.err)
+			}
+			if left, err := os.ReadDir(outside); err != nil || len(left) > 0 {
+				t.Errorf("outside of the root: %v, %v", left, err)
+			}
+		})
+	}
+}

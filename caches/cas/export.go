@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"larder/digest"
@@ -152,25 +151,4 @@ func (s *Store) fill(path string, d digest.Digest) error {
 		return fmt.Errorf("blob %s: %w", d, ErrCorrupt)
 	}
 	return nil
-}
-
-// Inside reports whether path stays below root once the symbolic links of its
-// parents are resolved, so that an output is never written elsewhere.
-func Inside(root, path string) bool {
-	resolvedRoot, err := filepath.EvalSymlinks(root)
-	if err != nil {
-		return false
-	}
-	parent := filepath.Dir(path)
-	for {
-		resolved, err := filepath.EvalSymlinks(parent)
-		if err == nil {
-			return resolved == resolvedRoot || strings.HasPrefix(resolved, resolvedRoot+"/")
-		}
-		if next := filepath.Dir(parent); next != parent {
-			parent = next
-			continue
-		}
-		return false
-	}
 }

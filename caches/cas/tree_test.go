@@ -146,7 +146,7 @@ func TestTreeByManyAtOnce(t *testing.T) {
 		sources := t.TempDir()
 		group.Go(func() {
 			command := exec.Command(program, sources)
-			command.Env = append(os.Environ(), helperVariable+"="+store.layout.Root())
+			command.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", helperVariable+"="+store.layout.Root())
 			if out, err := command.CombinedOutput(); err != nil {
 				t.Errorf("a process: %v: %s", err, out)
 			}

@@ -258,7 +258,7 @@ func TestAKilledLarderLeavesNothingHalfDone(t *testing.T) {
 	seen := map[string]bool{}
 	for i := range 8 {
 		command := exec.Command(program, b.root, script)
-		command.Env = append(os.Environ(), helperVariable+"="+b.layout.Root())
+		command.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", helperVariable+"="+b.layout.Root())
 		out, err := command.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)

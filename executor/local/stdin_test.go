@@ -148,7 +148,7 @@ func TestATerminalThatIsReadIsNotKept(t *testing.T) {
 			for _, want := range []string{c.want, c.again} {
 				user, side := terminal(t)
 				command := exec.Command("/proc/self/exe", b.root, c.script, "kept")
-				command.Env = append(os.Environ(), helperVariable+"="+b.layout.Root())
+				command.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", helperVariable+"="+b.layout.Root())
 				command.Stdin = side
 				command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 				if _, err := user.WriteString("typed\n"); err != nil {
