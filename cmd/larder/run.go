@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,22 +21,24 @@ import (
 )
 
 func runCommand() *cli.Command {
-	one := 1
+	one, options := 1, &runOptions{}
 	return &cli.Command{
 		Name: "run", Usage: "run one command in a sandbox",
 		ArgsUsage: "[flags] [--] COMMAND [ARG...]",
-		Flags:     runFlags(), StopOnNthArg: &one,
+		Flags:     runFlags(options), StopOnNthArg: &one,
 		DisableSliceFlagSeparator: true,
 		OnUsageError:              usageError,
-		Action:                    run,
+		Action: func(ctx context.Context, command *cli.Command) error {
+			return run(ctx, command, options)
+		},
 	}
 }
 
 // run is larder run, from flags to exit code.
-func run(ctx context.Context, command *cli.Command) error {
-	request, shop, err := prepare(command)
+func run(ctx context.Context, command *cli.Command, options *runOptions) error {
+	request, shop, err := prepare(command, options)
 	if err != nil {
-		return errors.Join(err, writeRecord(command.String("json"), refused()))
+		return errors.Join(err, writeRecord(options.json, refused()))
 	}
 	ctx, signals, stop := relaySignals(ctx)
 	defer stop()
@@ -44,7 +47,7 @@ func run(ctx context.Context, command *cli.Command) error {
 	result.ExitCode = exitCodeOf(result, err)
 	reportWarnings(result)
 	reportEnd(request.Action, result, err)
-	if err := writeRecord(command.String("json"), result); err != nil {
+	if err := writeRecord(options.json, result); err != nil {
 		return err
 	}
 	if result.ExitCode != 0 {
@@ -61,51 +64,50 @@ func refused() *action.Result {
 }
 
 // prepare turns flags, environment and configuration into a request.
-func prepare(command *cli.Command) (executor.Request, *workshop, error) {
+func prepare(command *cli.Command, options *runOptions) (executor.Request, *workshop, error) {
 	none := executor.Request{}
-	if err := refuseLater(command); err != nil {
-		return none, nil, err
-	}
 	here, err := os.Getwd()
 	if err != nil {
 		return none, nil, fmt.Errorf("find the current directory: %w", err)
 	}
-	shop, err := openWorkshop(command, rootOf(command, here))
+	spec, err := readSpec(options.spec)
 	if err != nil {
 		return none, nil, err
 	}
-	spec, err := specOf(command, shop.settings)
+	shop, err := openWorkshop(command, absolute(here, cmp.Or(options.root, spec.Root)))
 	if err != nil {
+		return none, nil, err
+	}
+	if err := options.fill(&spec, command.Args().Slice(), shop.settings); err != nil {
 		return none, nil, err
 	}
 	wanted, err := spec.Validate(here)
 	if err != nil {
 		return none, nil, err
 	}
-	policy, err := resultPolicy(command, shop.settings)
+	policy, err := resultPolicy(options, shop.settings)
 	if err != nil {
 		return none, nil, err
 	}
-	request := executor.Request{Action: wanted, Results: policy, OutputTo: command.String("output-to")}
-	request.Streams = streamsFor(policy, command.String("json"))
+	request := executor.Request{Action: wanted, Results: policy, OutputTo: options.outputTo}
+	request.Streams = streamsFor(policy, options.json)
 	if to := request.OutputTo; to != "" && to != executor.OutputNone {
-		request.OutputTo, err = filepath.Abs(to)
+		request.OutputTo = absolute(here, to)
 	}
-	return request, shop, err
+	return request, shop, nil
 }
 
-func rootOf(command *cli.Command, here string) string {
-	root := command.String("root")
-	if !filepath.IsAbs(root) {
-		root = filepath.Join(here, root)
+func absolute(here, path string) string {
+	if filepath.IsAbs(path) {
+		return path
 	}
-	return root
+	return filepath.Join(here, path)
 }
 
 // resultPolicy reads --results, LARDER_RESULTS or the configuration.
-func resultPolicy(command *cli.Command, configured settings) (executor.ResultPolicy, error) {
-	text, source := command.String("results"), "--results"
-	if command.Bool("no-cache") {
+func resultPolicy(options *runOptions, configured settings) (executor.ResultPolicy, error) {
+	text, source := options.results, "--results"
+	if options.noCache {
 		text = "off"
 	}
 	for _, choice := range [][2]string{

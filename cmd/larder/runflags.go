@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -11,90 +12,102 @@ import (
 	"larder/executor/action"
 )
 
+// runOptions are the flags of run as they were given. Flags write into it while
+// they are parsed: asking the parser for one by name costs a search each time.
+type runOptions struct {
+	root, outputTo, setup, teardown, network, timeout string
+	results, json, spec                               string
+	inputs, trees, tools, outputs, env                []string
+	appendOnly, mutable, observe                      []string
+	noCache, strict                                   bool
+}
+
 // runFlags are the flags of run. Those of capabilities that this version does
 // not have are in laterFlags, so that they are refused and not ignored.
-func runFlags() []cli.Flag {
+func runFlags(o *runOptions) []cli.Flag {
 	return append([]cli.Flag{
-		&cli.StringFlag{Name: "root", Aliases: []string{"C"}, Usage: "host `DIR` that inputs and outputs are relative to (default: the current directory)"},
-		&cli.StringSliceFlag{Name: "input", Aliases: []string{"i"}, Usage: "files under the root to give the action: a `PATTERN` in gitignore syntax; '.' is everything that .gitignore and .larderignore do not exclude"},
-		&cli.StringSliceFlag{Name: "tree", Usage: "`DIGEST=PATH`: a tree that is in the store, at PATH"},
-		&cli.StringSliceFlag{Name: "tool", Usage: "host `PATH`, visible read-only at the same place; its bin folder joins PATH"},
-		&cli.StringSliceFlag{Name: "output", Aliases: []string{"o"}, Usage: "`PATH` that the action makes; written back under the root when it succeeded"},
-		&cli.StringFlag{Name: "output-to", Usage: "write outputs to `DIR` instead; none keeps only their digests"},
-		&cli.StringSliceFlag{Name: "env", Aliases: []string{"e"}, Usage: "`NAME[=VALUE]`: set, or pass through, one variable"},
-		&cli.StringSliceFlag{Name: "append-only", Usage: "`NAME=PATH[,OPT...]`: a cache to which the action may only add"},
-		&cli.StringSliceFlag{Name: "mutable", Usage: "`NAME=PATH[,OPT...]`: a cache that the action changes in private and that is swapped in whole"},
-		&cli.StringSliceFlag{Name: "observe", Usage: "host `PATH` whose state the result depends on"},
-		&cli.StringFlag{Name: "setup", Usage: "shell `CMD` before the command, in the same sandbox"},
-		&cli.StringFlag{Name: "teardown", Usage: "shell `CMD` after it, which never changes the exit code"},
-		&cli.StringFlag{Name: "network", Usage: "`none` (loopback only, the default) or host"},
-		&cli.StringFlag{Name: "host", Usage: "what of the host is visible: `system` (the default)"},
-		&cli.StringFlag{Name: "timeout", Usage: "end the command after `DUR`, such as 90s; set-up does not count"},
-		&cli.StringFlag{Name: "results", Usage: "use of kept results: off, read, write or `read-write` (the default)"},
-		&cli.BoolFlag{Name: "no-cache", Usage: "the same as --results off"},
-		&cli.BoolFlag{Name: "strict", Usage: "breaking the rules of an append-only cache fails the action"},
-		&cli.StringFlag{Name: "keep-sandbox", Usage: "`never` (the default)"},
-		&cli.StringFlag{Name: "json", Usage: "write the result record to `FILE` (-: standard output)"},
-		&cli.StringFlag{Name: "spec", Usage: "read the request from `FILE`; flags override it"},
+		textFlag("root", &o.root, "host `DIR` that inputs and outputs are relative to (default: the current directory)", "C"),
+		listFlag("input", &o.inputs, "files under the root to give the action: a `PATTERN` in gitignore syntax; '.' is everything that .gitignore and .larderignore do not exclude", "i"),
+		listFlag("tree", &o.trees, "`DIGEST=PATH`: a tree that is in the store, at PATH"),
+		listFlag("tool", &o.tools, "host `PATH`, visible read-only at the same place; its bin folder joins PATH"),
+		listFlag("output", &o.outputs, "`PATH` that the action makes; written back under the root when it succeeded", "o"),
+		textFlag("output-to", &o.outputTo, "write outputs to `DIR` instead; none keeps only their digests"),
+		listFlag("env", &o.env, "`NAME[=VALUE]`: set, or pass through, one variable", "e"),
+		listFlag("append-only", &o.appendOnly, "`NAME=PATH[,OPT...]`: a cache to which the action may only add"),
+		listFlag("mutable", &o.mutable, "`NAME=PATH[,OPT...]`: a cache that the action changes in private and that is swapped in whole"),
+		listFlag("observe", &o.observe, "host `PATH` whose state the result depends on"),
+		textFlag("setup", &o.setup, "shell `CMD` before the command, in the same sandbox"),
+		textFlag("teardown", &o.teardown, "shell `CMD` after it, which never changes the exit code"),
+		textFlag("network", &o.network, "`none` (loopback only, the default) or host"),
+		textFlag("timeout", &o.timeout, "end the command after `DUR`, such as 90s; set-up does not count"),
+		textFlag("results", &o.results, "use of kept results: off, read, write or `read-write` (the default)"),
+		&cli.BoolFlag{Name: "no-cache", Destination: &o.noCache, Usage: "the same as --results off"},
+		&cli.BoolFlag{Name: "strict", Destination: &o.strict, Usage: "breaking the rules of an append-only cache fails the action"},
+		onlyFlag("host", "system", "what of the host is visible: `system`"),
+		onlyFlag("keep-sandbox", "never", "`never`"),
+		textFlag("json", &o.json, "write the result record to `FILE` (-: standard output)"),
+		textFlag("spec", &o.spec, "read the request from `FILE`; flags override it"),
 	}, laterFlags()...)
 }
 
-// laterNames are flags of the published contract that this version lacks.
-func laterNames() []string {
-	return []string{
-		"payload", "memory", "pids", "cpu-time", "output-limit", "remote", "instance", "exec",
-		"remote-caches", "trace", "preset",
-	}
+func textFlag(name string, to *string, usage string, aliases ...string) cli.Flag {
+	return &cli.StringFlag{Name: name, Destination: to, Usage: usage, Aliases: aliases}
 }
 
+func listFlag(name string, to *[]string, usage string, aliases ...string) cli.Flag {
+	return &cli.StringSliceFlag{Name: name, Destination: to, Usage: usage, Aliases: aliases}
+}
+
+// onlyFlag takes the one value that this version has.
+func onlyFlag(name, only, usage string) cli.Flag {
+	return &cli.StringFlag{Name: name, Usage: usage + " (the only one yet)", Action: func(_ context.Context, _ *cli.Command, value string) error {
+		if value != only {
+			return fmt.Errorf("--%s %s: not yet in this version of larder; there is %s only", name, value, only)
+		}
+		return nil
+	}}
+}
+
+// laterFlags are those of the published contract that this version lacks.
 func laterFlags() []cli.Flag {
-	flags := []cli.Flag{&cli.BoolFlag{Name: "explain", Hidden: true}}
-	for _, name := range laterNames() {
-		flags = append(flags, &cli.StringSliceFlag{Name: name, Hidden: true})
+	flags := []cli.Flag{&cli.BoolFlag{Name: "explain", Hidden: true, Action: func(context.Context, *cli.Command, bool) error { return later("explain") }}}
+	for _, name := range []string{
+		"payload", "memory", "pids", "cpu-time", "output-limit", "remote", "instance", "exec",
+		"remote-caches", "trace", "preset",
+	} {
+		flags = append(flags, &cli.StringSliceFlag{Name: name, Hidden: true, Action: func(context.Context, *cli.Command, []string) error { return later(name) }})
 	}
 	return flags
 }
 
-// refuseLater names the first flag that this version cannot honour.
-func refuseLater(command *cli.Command) error {
-	for _, name := range append(laterNames(), "explain") {
-		if command.IsSet(name) {
-			return fmt.Errorf("--%s: not yet in this version of larder; leave it out", name)
-		}
-	}
-	for name, only := range map[string]string{"host": "system", "keep-sandbox": "never"} {
-		if value := command.String(name); command.IsSet(name) && value != only {
-			return fmt.Errorf("--%s %s: not yet in this version of larder; there is %s only", name, value, only)
-		}
-	}
-	return nil
+func later(name string) error {
+	return fmt.Errorf("--%s: not yet in this version of larder; leave it out", name)
 }
 
-// specOf builds the request: the file of --spec, with what flags say over it.
-func specOf(command *cli.Command, configured settings) (action.Spec, error) {
-	spec, err := readSpec(command.String("spec"))
-	if err != nil {
-		return action.Spec{}, err
-	}
-	override(&spec.Inputs, command.StringSlice("input"))
-	override(&spec.Tools, command.StringSlice("tool"))
-	override(&spec.Outputs, command.StringSlice("output"))
-	override(&spec.Observe, command.StringSlice("observe"))
-	override(&spec.Argv, command.Args().Slice())
-	for name, to := range map[string]*string{
-		"root": &spec.Root, "setup": &spec.Setup, "teardown": &spec.Teardown,
-		"network": &spec.Network, "timeout": &spec.Timeout,
+// fill puts what the flags and the rest of the line say over a spec.
+func (o *runOptions) fill(spec *action.Spec, argv []string, configured settings) error {
+	override(&spec.Inputs, o.inputs)
+	override(&spec.Tools, o.tools)
+	override(&spec.Outputs, o.outputs)
+	override(&spec.Observe, o.observe)
+	override(&spec.Argv, argv)
+	for _, pair := range []struct{ to, from *string }{
+		{&spec.Root, &o.root}, {&spec.Setup, &o.setup}, {&spec.Teardown, &o.teardown},
+		{&spec.Network, &o.network}, {&spec.Timeout, &o.timeout},
 	} {
-		if command.IsSet(name) {
-			*to = command.String(name)
+		if *pair.from != "" {
+			*pair.to = *pair.from
 		}
 	}
-	spec.Strict = spec.Strict || command.Bool("strict")
-	setEnv(&spec, command.StringSlice("env"))
-	if err := setTrees(&spec, command.StringSlice("tree")); err != nil {
-		return action.Spec{}, err
+	spec.Strict = spec.Strict || o.strict
+	setEnv(spec, o.env)
+	if err := setTrees(spec, o.trees); err != nil {
+		return err
 	}
-	return spec, setCaches(&spec, command, configured)
+	if err := setCaches(spec, "append-only", o.appendOnly, configured); err != nil {
+		return err
+	}
+	return setCaches(spec, "mutable", o.mutable, configured)
 }
 
 func readSpec(path string) (action.Spec, error) {
@@ -145,21 +158,19 @@ func setTrees(spec *action.Spec, given []string) error {
 	return nil
 }
 
-// setCaches adds the declared caches; one with the name of an earlier one, from
-// the spec, takes its place.
-func setCaches(spec *action.Spec, command *cli.Command, configured settings) error {
-	for _, mode := range []string{"append-only", "mutable"} {
-		for _, text := range command.StringSlice(mode) {
-			name, _, _ := strings.Cut(strings.SplitN(text, ",", 2)[0], "=")
-			cache, err := action.ParseCacheFlag(mode, text, configured.Caches[name].spec())
-			if err != nil {
-				return fmt.Errorf("--%s: %w", mode, err)
-			}
-			spec.Caches = slices.DeleteFunc(spec.Caches, func(c action.CacheSpec) bool {
-				return c.Name == cache.Name && c.Path == cache.Path
-			})
-			spec.Caches = append(spec.Caches, cache)
+// setCaches adds the declared caches; one with the name and the path of an
+// earlier one, from the spec, takes its place.
+func setCaches(spec *action.Spec, mode string, given []string, configured settings) error {
+	for _, text := range given {
+		name, _, _ := strings.Cut(strings.SplitN(text, ",", 2)[0], "=")
+		cache, err := action.ParseCacheFlag(mode, text, configured.Caches[name].spec())
+		if err != nil {
+			return fmt.Errorf("--%s: %w", mode, err)
 		}
+		spec.Caches = slices.DeleteFunc(spec.Caches, func(c action.CacheSpec) bool {
+			return c.Name == cache.Name && c.Path == cache.Path
+		})
+		spec.Caches = append(spec.Caches, cache)
 	}
 	return nil
 }
