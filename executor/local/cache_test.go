@@ -2,6 +2,7 @@ package local_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"larder/caches"
+	"larder/caches/layers/layertest"
 	"larder/caches/named"
 	"larder/executor"
 	"larder/executor/action"
@@ -287,5 +289,29 @@ func TestAKilledLarderLeavesNothingHalfDone(t *testing.T) {
 	t.Logf("seen after a kill: %v", seen)
 	if left, err := os.ReadDir(b.layout.Runs()); err != nil || len(left) > 0 {
 		t.Errorf("run folders of killed processes stay: %v, %v", left, err)
+	}
+}
+
+// TestAStoreThatCannotCarryOverlays: an overlay cannot be the upper layer of
+// another one.
+func TestAStoreThatCannotCarryOverlays(t *testing.T) {
+	requireSandbox(t)
+	layertest.NeedOverlay(t)
+	dir := tempDir(t)
+	mount := layertest.Mount{Lowers: []string{filepath.Join(dir, "lower")}, Upper: filepath.Join(dir, "upper"), Work: filepath.Join(dir, "work")}
+	for _, folder := range []string{mount.Lowers[0], mount.Upper, mount.Work} {
+		if err := os.Mkdir(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := "GORACE=atexit_sleep_ms=0 " + helperVariable + "=/mnt/store " + program + " /mnt/root '%s' kept\n"
+	script := "mkdir root; " + fmt.Sprintf(run, "echo first > cache/a; echo > out") + fmt.Sprintf(run, "cat cache/a; echo > out")
+	said := layertest.Shell(t, mount, script)
+	if !strings.Contains(said, "\nfirst\n") || strings.Count(said, "the store at /mnt/store cannot carry overlay mounts") != 2 {
+		t.Errorf("the runs said %q", said)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"larder/caches"
 	"larder/caches/cas"
+	"larder/caches/layers/layertest"
 	"larder/caches/named"
 	"larder/caches/results"
 	"larder/digest"
@@ -33,7 +34,7 @@ const helperVariable = "LOCAL_TEST_STORE"
 func TestMain(m *testing.M) {
 	store := os.Getenv(helperVariable)
 	if store == "" {
-		os.Exit(m.Run())
+		layertest.Main(m.Run)
 	}
 	if err := runInHelper(store, os.Args[1], os.Args[2]); err != nil {
 		fmt.Println(err)
@@ -58,6 +59,9 @@ func runInHelper(store, root, script string) error {
 	})
 	if err == nil && kept {
 		fmt.Println("cached:", result.Cached)
+		for _, warning := range result.Warnings {
+			fmt.Println("warning:", warning)
+		}
 	}
 	return err
 }

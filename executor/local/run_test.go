@@ -3,6 +3,7 @@ package local_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -212,5 +213,25 @@ func TestTimingsCoverTheRun(t *testing.T) {
 	}
 	if total := r.TimingsMS[action.StepTotal]; total > took || total < r.TimingsMS[action.StepRun] {
 		t.Errorf("the total is %v ms of %v", total, took)
+	}
+}
+
+func TestDirectOutputIsNotKept(t *testing.T) {
+	b := newTestBench(t)
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	spec := action.Spec{Argv: []string{"sh", "-c", "echo out; echo err >&2"}}
+	request := executor.Request{Streams: executor.Streams{Direct: write}, Results: executor.ResultPolicy{Read: true, Write: true}}
+	for range 2 {
+		if r := b.run(t, spec, request); r.err != nil || r.Cached != "no" || r.StdoutDigest != "" || r.stdout != "" {
+			t.Errorf("%+v, %v, captured %q", r.Result, r.err, r.stdout)
+		}
+	}
+	write.Close()
+	if text, err := io.ReadAll(read); err != nil || string(text) != "out\nerr\nout\nerr\n" {
+		t.Errorf("the user saw %q, %v", text, err)
 	}
 }
