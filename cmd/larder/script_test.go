@@ -118,3 +118,21 @@ func condition(name string) (bool, error) {
 	}
 	return missing == nil, nil
 }
+
+// needSandbox skips a test where no sandbox can be made.
+func needSandbox(t *testing.T) {
+	t.Helper()
+	if err := machine().sandbox; err != nil {
+		gate(t, "a sandbox", err)
+	}
+}
+
+// gate skips a test, and fails it under CI=true, for what the machine
+// does not have.
+func gate(t *testing.T, what string, err error) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is missing under CI=true: %v", what, err)
+	}
+	t.Skipf("%s is missing: %v", what, err)
+}

@@ -12,8 +12,9 @@ func getTermios(file *os.File) (*unix.Termios, error) {
 	return unix.IoctlGetTermios(int(file.Fd()), unix.TCGETS)
 }
 
-// afterGrace cancels when the time of grace is over.
+// afterGrace cancels when half of the time of grace is over; the runner gives
+// the other half.
 func afterGrace(ctx context.Context, cancel context.CancelFunc) {
-	stop := time.AfterFunc(grace, cancel)
+	stop := time.AfterFunc(grace/2, cancel)
 	context.AfterFunc(ctx, func() { stop.Stop() })
 }

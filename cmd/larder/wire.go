@@ -18,7 +18,9 @@ import (
 	"larder/executor/local"
 )
 
-// grace is how long a command has to end after it was asked to.
+// grace is how long a command has to end after larder was asked to end it: half
+// of it after the signal itself, and half after a SIGTERM. A time-out goes to the
+// SIGTERM at once.
 const grace = 5 * time.Second
 
 // workshop is an opened store with what works on it.
@@ -73,7 +75,7 @@ func (w *workshop) executor() *executor.Executor {
 	runner := local.New(local.Config{
 		Layout: w.layout, Blobs: w.blobs, Named: w.named, Logger: w.logger,
 		Path: filepath.SplitList(os.Getenv("PATH")), Home: home, Env: os.Getenv,
-		ProgramIndex: w.indexFile("programs"), Grace: grace,
+		ProgramIndex: w.indexFile("programs"), Grace: grace / 2,
 	})
 	inputs := executor.Inputs{
 		Function: w.blobs.Function(), Trees: w.blobs, IndexFile: w.indexFile,
