@@ -41,10 +41,7 @@ func (s *Store) AddFile(ctx context.Context, path string, want digest.Digest, is
 }
 
 func (s *Store) addFrom(ctx context.Context, r io.Reader, want digest.Digest, f form) error {
-	w, err := s.NewWriter()
-	if err != nil {
-		return err
-	}
+	w := s.NewWriter()
 	defer w.Abort()
 	if _, err := io.CopyBuffer(w, contextReader{ctx, r}, make([]byte, bufferSize(want.Size()))); err != nil {
 		return fmt.Errorf("copy: %w", err)
@@ -52,7 +49,7 @@ func (s *Store) addFrom(ctx context.Context, r io.Reader, want digest.Digest, f 
 	if got := w.hasher.Digest(); got != want {
 		return fmt.Errorf("%w: expected %s, found %s; run again", ErrChanged, want, got)
 	}
-	_, err = w.commit(f)
+	_, err := w.commit(f)
 	return err
 }
 
@@ -74,25 +71,30 @@ func (r contextReader) Read(p []byte) (int, error) {
 }
 
 // Writer takes a blob whose digest is not known yet, such as the output of a
-// process. Exactly one of Commit and Abort takes effect. It is not safe for use
-// by several goroutines.
+// process. Up to 64 KiB it stays in memory, so that a small blob which the store
+// has already costs no file. Exactly one of Commit and Abort takes effect. It is
+// not safe for use by several goroutines.
 type Writer struct {
 	store  *Store
-	file   *os.File
+	start  []byte   // what came so far, while there is no file
+	file   *os.File // nil until start is too long
 	hasher *digest.Hasher
 }
 
+const smallBlob = 64 << 10
+
 // NewWriter begins a blob.
-func (s *Store) NewWriter() (*Writer, error) {
-	file, err := os.CreateTemp(s.layout.Temp(), "blob-*")
-	if err != nil {
-		return nil, fmt.Errorf("begin a blob: %w", err)
-	}
-	return &Writer{s, file, digest.NewHasher(s.fn)}, nil
-}
+func (s *Store) NewWriter() *Writer { return &Writer{store: s, hasher: digest.NewHasher(s.fn)} }
 
 // Write adds bytes to the blob.
 func (w *Writer) Write(p []byte) (int, error) {
+	if w.file == nil && len(w.start)+len(p) <= smallBlob {
+		w.start = append(w.start, p...)
+		return w.hasher.Write(p)
+	}
+	if err := w.spill(); err != nil {
+		return 0, err
+	}
 	n, err := w.file.Write(p)
 	w.hasher.Write(p[:n])
 	if err != nil {
@@ -101,11 +103,35 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return n, nil
 }
 
+// spill goes on in a file.
+func (w *Writer) spill() error {
+	if w.file != nil {
+		return nil
+	}
+	file, err := os.CreateTemp(w.store.layout.Temp(), "blob-*")
+	if err != nil {
+		return fmt.Errorf("begin a blob: %w", err)
+	}
+	w.file = file
+	if _, err := file.Write(w.start); err != nil {
+		return fmt.Errorf("write a blob: %w", err)
+	}
+	w.start = nil
+	return nil
+}
+
 // Commit gives the blob its name and returns it.
 func (w *Writer) Commit() (digest.Digest, error) { return w.commit(plain) }
 
 func (w *Writer) commit(f form) (digest.Digest, error) {
+	defer w.Abort()
 	d := w.hasher.Digest()
+	if hasLength(w.store.path(d, f), d) {
+		return d, nil
+	}
+	if err := w.spill(); err != nil {
+		return d, err
+	}
 	file := w.file
 	w.file = nil
 	if err := file.Close(); err != nil {
@@ -172,6 +198,9 @@ func (s *Store) Adopt(ctx context.Context, path string, isExecutable bool) (dige
 	}
 	if info, err := file.Stat(); err == nil && info.Sys().(*syscall.Stat_t).Nlink > 1 {
 		return d, s.AddFile(ctx, path, d, isExecutable)
+	}
+	if err := dropAttributes(file); err != nil {
+		return d, fmt.Errorf("read output %s: %w", path, err)
 	}
 	return d, s.place(path, d, f)
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
 	"larder/digest"
@@ -151,10 +152,7 @@ func TestAddEndsWhenCancelled(t *testing.T) {
 func TestWriterCommitsOrAborts(t *testing.T) {
 	store := open(t)
 	for _, commit := range []bool{true, false} {
-		w, err := store.NewWriter()
-		if err != nil {
-			t.Fatal(err)
-		}
+		w := store.NewWriter()
 		if _, err := io.WriteString(w, "in two "); err != nil {
 			t.Fatal(err)
 		}
@@ -253,5 +251,23 @@ func TestAdoptFollowsNoLink(t *testing.T) {
 	}
 	if _, err := store.Adopt(t.Context(), link, false); err == nil || store.Has(of("secret")) {
 		t.Errorf("%v; want the link refused", err)
+	}
+}
+
+func TestAdoptDropsExtendedAttributes(t *testing.T) {
+	store := open(t)
+	path := filepath.Join(t.TempDir(), "output")
+	if err := os.WriteFile(path, []byte("bytes"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setxattr(path, "user.overlay.opaque", []byte("y"), 0); err != nil {
+		t.Skipf("the file system of %s has no user attributes: %v", path, err)
+	}
+	d, err := store.Adopt(t.Context(), path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := unix.Listxattr(store.path(d, plain), nil); err != nil || n != 0 {
+		t.Errorf("the blob has %d bytes of attribute names (%v), want none", n, err)
 	}
 }

@@ -18,9 +18,8 @@ const lockName = "lock"
 // process; several goroutines may use it. A crash leaves the folder behind
 // with its lock released, and [Sweep] removes it.
 type Run struct {
-	layout caches.Layout
-	path   string
-	lock   *Lock
+	path string
+	lock *Lock
 }
 
 // Private is a fresh pair of folders for one overlay mount: Upper takes what
@@ -39,7 +38,7 @@ func NewRun(layout caches.Layout) (*Run, error) {
 		lock, err := claim(path)
 		switch {
 		case err == nil:
-			return &Run{layout, path, lock}, nil
+			return &Run{path, lock}, nil
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrLocked):
 			continue // a sweep took the folder between mkdir and lock
 		}
@@ -92,7 +91,21 @@ func (r *Run) Private(name string) (Private, error) {
 
 // Close removes the run folder with everything in it and releases its lock. It
 // may be called more than once.
+//
+// The lock file goes last: while it is there and locked no Sweep takes the
+// folder. One that comes in the moment after finishes the work.
 func (r *Run) Close() error {
 	defer r.lock.Close()
-	return Discard(r.layout, r.path)
+	var failed []error
+	for _, path := range list(r.path) {
+		if filepath.Base(path) != lockName {
+			failed = append(failed, RemoveTree(path))
+		}
+	}
+	if err := errors.Join(failed...); err != nil {
+		return fmt.Errorf("remove the run folder: %w", err)
+	}
+	os.Remove(filepath.Join(r.path, lockName))
+	os.Remove(r.path)
+	return nil
 }

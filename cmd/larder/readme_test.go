@@ -74,7 +74,7 @@ func runExamples(t *testing.T, work string, examples []example) []string {
 	larder := buildLarder(t)
 	command := exec.Command("bash", "-c", script.String())
 	command.Dir = work
-	command.Env = append(os.Environ(), "LARDER_STORE="+filepath.Join(work, "store"), "PATH="+filepath.Dir(larder)+":"+os.Getenv("PATH"))
+	command.Env = append(os.Environ(), "LARDER_STORE="+filepath.Join(work, "store"), "PIP_DISABLE_PIP_VERSION_CHECK=1", "PATH="+filepath.Dir(larder)+":"+os.Getenv("PATH"))
 	output, _ := command.Output()
 	printed := strings.Split(string(output), mark+"\n")
 	if len(printed) < len(examples) {

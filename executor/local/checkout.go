@@ -42,8 +42,16 @@ func (a *attempt) checkOut(ctx context.Context) error {
 	})
 }
 
+// stackInputs makes the workspace. Without any input there is nothing to put a
+// layer on, and the private folder itself is the workspace. That would not do
+// for a cache: a process could write the marks of overlayfs into its folder.
+// Outputs lose all extended attributes on their way into the store.
 func (a *attempt) stackInputs(ctx context.Context) (err error) {
 	blobs := a.runner.config.Blobs
+	if len(a.job.Inputs.Entries) == 0 && len(a.job.Inputs.Directories) <= 1 {
+		a.work.upper, err = a.folder.Dir("build")
+		return err
+	}
 	a.work.tree, err = blobs.Tree(ctx, a.job.Inputs, a.origin())
 	if err != nil {
 		return err
@@ -79,7 +87,7 @@ func (a *attempt) origin() cas.Origin {
 
 // mounts returns where the workspace and the caches appear.
 func (a *attempt) mounts() (overlays []sandbox.Overlay, binds []sandbox.Bind) {
-	if a.copied {
+	if a.copied || a.work.tree == "" {
 		binds = append(binds, sandbox.Bind{Source: a.work.upper, Target: sandbox.WorkDir, Writable: true})
 	} else {
 		overlays = append(overlays, sandbox.Overlay{

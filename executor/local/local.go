@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -142,7 +141,7 @@ func (a *attempt) warn(format string, args ...any) {
 
 // workspace is the private view of the input tree.
 type workspace struct {
-	tree  string // the layer of the input tree
+	tree  string // the layer of the input tree; empty when there are no inputs
 	upper string // what the process wrote; with copies, everything
 	work  string
 }
@@ -150,10 +149,8 @@ type workspace struct {
 // stack is the merged view of the workspace after the run.
 func (w workspace) stack(copied bool) layers.Stack {
 	private := layers.Layer{ID: "private", Path: w.upper}
-	if copied {
+	if copied || w.tree == "" {
 		return layers.Stack{private}
 	}
 	return layers.Stack{{ID: "inputs", Path: w.tree}, private}
 }
-
-func (w workspace) path(name string) string { return filepath.Join(w.upper, name) }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"larder/caches/cas"
 	"larder/digest"
@@ -30,22 +31,26 @@ type stream struct {
 
 // open makes the pipes and begins to carry. With direct, the command gets the
 // user's descriptor itself and nothing is kept.
-func (l *logs) open(blobs *cas.Store, streams executor.Streams, steps *os.File) error {
-	l.steps = steps
+func (l *logs) open(blobs *cas.Store, streams executor.Streams) error {
 	if streams.Direct != nil {
 		return nil
 	}
 	return errors.Join(l.stdout.open(blobs, streams.Stdout), l.stderr.open(blobs, streams.Stderr))
 }
 
-func (s *stream) open(blobs *cas.Store, user io.Writer) error {
-	blob, err := blobs.NewWriter()
+// openSteps makes the log of set-up and tear-down.
+func (l *logs) openSteps(folder string) (err error) {
+	l.steps, err = os.OpenFile(filepath.Join(folder, "steps.log"), os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
 	if err != nil {
-		return err
+		return fmt.Errorf("make the log of set-up and tear-down: %w", err)
 	}
+	return nil
+}
+
+func (s *stream) open(blobs *cas.Store, user io.Writer) error {
+	blob := blobs.NewWriter()
 	read, write, err := os.Pipe()
 	if err != nil {
-		blob.Abort()
 		return fmt.Errorf("make a pipe: %w", err)
 	}
 	s.write, s.blob, s.done = write, blob, make(chan error, 1)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -43,12 +42,13 @@ func (a *attempt) run(ctx context.Context) error {
 		return err
 	}
 	defer input.close()
-	steps, err := os.OpenFile(filepath.Join(a.folder.Path(), "steps.log"), os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
-	if err != nil {
-		return fmt.Errorf("make the log of set-up and tear-down: %w", err)
-	}
-	if err := a.logs.open(a.runner.config.Blobs, a.job.Streams, steps); err != nil {
+	if err := a.logs.open(a.runner.config.Blobs, a.job.Streams); err != nil {
 		return err
+	}
+	if a.job.Action.Setup != "" || a.job.Action.Teardown != "" {
+		if err := a.logs.openSteps(a.folder.Path()); err != nil {
+			return err
+		}
 	}
 	config, err := a.configure(ctx, input)
 	if err != nil {
