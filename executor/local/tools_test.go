@@ -88,15 +88,35 @@ func (m *machine) visible(f found) []string {
 	return paths
 }
 
-func TestFind(t *testing.T) {
-	for _, c := range []struct {
-		name    string
-		argv0   string
-		make    func(m *machine) (declared []string)
-		program string
-		visible []string
-		bins    []string
-	}{
+// search is one case of finding a program on a made-up machine.
+type search struct {
+	name    string
+	argv0   string
+	make    func(m *machine) (declared []string)
+	program string
+	visible []string
+	bins    []string
+}
+
+func (c search) run(t *testing.T) {
+	m := newMachine(t)
+	got, err := m.host.find(c.argv0, c.make(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if program := strings.Join(m.short(got.program), ""); program != c.program {
+		t.Errorf("program %q, want %q", program, c.program)
+	}
+	if visible := m.visible(got); !slices.Equal(visible, c.visible) {
+		t.Errorf("visible %q, want %q", visible, c.visible)
+	}
+	if bins := m.short(got.bins...); !slices.Equal(bins, c.bins) {
+		t.Errorf("joined to PATH %q, want %q", bins, c.bins)
+	}
+}
+
+func TestFindGoesByPath(t *testing.T) {
+	for _, c := range []search{
 		{"the first on PATH", "tool", func(m *machine) []string {
 			m.path("none", "one", "two")
 			m.program("one/tool", "x")
@@ -132,6 +152,13 @@ func TestFind(t *testing.T) {
 			m.file("opt/go/lib/x", "", 0o644)
 			return nil
 		}, "opt/go/bin/go", []string{"opt/go"}, []string{"opt/go/bin"}},
+	} {
+		t.Run(c.name, c.run)
+	}
+}
+
+func TestFindTakesNoMoreThanIsNeeded(t *testing.T) {
+	for _, c := range []search{
 		{"~/.local/bin comes alone", "tool", func(m *machine) []string {
 			m.path("home/me/.local/bin")
 			m.program("home/me/.local/bin/tool", "x")
@@ -177,22 +204,7 @@ func TestFind(t *testing.T) {
 			return nil
 		}, "/usr/bin/sh", nil, nil},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			m := newMachine(t)
-			got, err := m.host.find(c.argv0, c.make(m))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if program := strings.Join(m.short(got.program), ""); program != c.program {
-				t.Errorf("program %q, want %q", program, c.program)
-			}
-			if visible := m.visible(got); !slices.Equal(visible, c.visible) {
-				t.Errorf("visible %q, want %q", visible, c.visible)
-			}
-			if bins := m.short(got.bins...); !slices.Equal(bins, c.bins) {
-				t.Errorf("joined to PATH %q, want %q", bins, c.bins)
-			}
-		})
+		t.Run(c.name, c.run)
 	}
 }
 
