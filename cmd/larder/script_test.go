@@ -26,6 +26,10 @@ func TestMain(m *testing.M) {
 	})
 }
 
+// noRaceSleep keeps a program with the race detector from sleeping for a second
+// before it ends.
+const noRaceSleep = "atexit_sleep_ms=0"
+
 // awaitInput waits until a pipe on standard input has something to read or is
 // closed. The script engine feeds every command through a pipe, and closes it a
 // moment after the command has started; larder tells an empty input from one
@@ -71,6 +75,7 @@ func setUpScript(env *testscript.Env) error {
 	for _, name := range []string{"XDG_CACHE_HOME", "XDG_CONFIG_HOME", "LARDER_RESULTS", "LARDER_DIGEST_FUNCTION"} {
 		env.Setenv(name, "")
 	}
+	env.Setenv("GORACE", noRaceSleep)
 	env.Setenv("HOME", home)
 	env.Setenv("LARDER_STORE", filepath.Join(place, "store"))
 	env.Setenv("NO_SANDBOX", fmt.Sprint("no sandbox can be made here: ", machine().sandbox))

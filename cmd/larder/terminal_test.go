@@ -33,7 +33,7 @@ func onTerminal(t *testing.T, store string, args ...string) *terminal {
 	keys, screen := openTerminal(t)
 	command := exec.Command("larder", args...)
 	command.Stdin, command.Stdout, command.Stderr = screen, screen, screen
-	command.Env = append(os.Environ(), "LARDER_STORE="+store, "LARDER_RESULTS=")
+	command.Env = append(os.Environ(), "LARDER_STORE="+store, "LARDER_RESULTS=", "GORACE="+noRaceSleep)
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
