@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // ErrStore marks a store that cannot be used: not a directory, not writable,
@@ -82,7 +84,7 @@ func OpenLayout(root string) (Layout, error) {
 		return Layout{}, fmt.Errorf("%w: %s: %w", ErrStore, root, err)
 	}
 	layout := Layout{absolute}
-	if _, err := os.Lstat(filepath.Join(absolute, "CACHEDIR.TAG")); err == nil {
+	if layout.isWhole() {
 		return layout, nil
 	}
 	if err := layout.create(); err != nil {
@@ -91,11 +93,52 @@ func OpenLayout(root string) (Layout, error) {
 	return layout, nil
 }
 
+// isWhole reports whether the marker and the last folder are there.
+func (l Layout) isWhole() bool {
+	for _, path := range []string{filepath.Join(l.root, "CACHEDIR.TAG"), l.Temp()} {
+		if _, err := os.Lstat(path); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// refuseForeign keeps a store from being made among somebody's files: --store .
+// in a repository would tell git to ignore all of it.
+func (l Layout) refuseForeign() error {
+	entries, err := os.ReadDir(l.root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look at %s: %w; name another place with --store DIR", l.root, err)
+	}
+	for _, entry := range entries {
+		if name := entry.Name(); !belongs(name) {
+			return fmt.Errorf("%s holds %s and is no store of larder; name an empty or a new folder with --store DIR", l.root, name)
+		}
+	}
+	return nil
+}
+
+// belongs reports whether a store may have this name in its root: a part of any
+// version, one of its files, or what file systems put there.
+func belongs(name string) bool {
+	part, version, isPart := strings.Cut(name, "-v")
+	if isPart && part != "" && version != "" && strings.Trim(version, "0123456789") == "" {
+		return true
+	}
+	return slices.Contains([]string{"README", ".gitignore", "CACHEDIR.TAG", "lost+found"}, name)
+}
+
 // create makes the folders first and the marker last, so that a marker means a
 // whole store. Two processes may do it at the same time.
 func (l Layout) create() error {
 	if info, err := os.Stat(l.root); err == nil && !info.IsDir() {
 		return fmt.Errorf("%s is not a directory; name another place with --store DIR", l.root)
+	}
+	if err := l.refuseForeign(); err != nil {
+		return err
 	}
 	for _, folder := range KnownFolders() {
 		if err := os.MkdirAll(filepath.Join(l.root, folder), 0o755); err != nil {

@@ -159,3 +159,32 @@ func TestOpenLayoutWhereNothingCanBeWritten(t *testing.T) {
 		t.Errorf("%v; want an error that names %s and what to do", err, root)
 	}
 }
+
+func TestStoreIsNotMadeAmongFilesOfOthers(t *testing.T) {
+	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "main.py"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenLayout(root); !errors.Is(err, ErrStore) || !strings.Contains(err.Error(), "main.py") {
+		t.Errorf("got %v, want an error that names main.py", err)
+	}
+	if entries, _ := os.ReadDir(root); len(entries) != 1 {
+		t.Errorf("%d entries are there now, want the one that was", len(entries))
+	}
+}
+
+func TestStoreThatLostItsTemporaryFolderIsMended(t *testing.T) {
+	layout, err := OpenLayout(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(layout.Temp()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenLayout(layout.Root()); err != nil {
+		t.Fatal(err)
+	}
+	if err := layout.WriteFile(filepath.Join(layout.Root(), "README"), []byte("x"), 0o644); err != nil {
+		t.Error(err)
+	}
+}

@@ -150,6 +150,10 @@ func relaySignals(ctx context.Context) (context.Context, <-chan os.Signal, func(
 	ctx, cancel := context.WithCancel(ctx)
 	received := make(chan os.Signal, 8)
 	signal.Notify(received, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
+	// A closed pipe on standard output, as behind head(1), must not end larder
+	// before it has published. Ignoring the signal would pass that on to the
+	// command; a channel that nobody reads does not.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	passed := make(chan os.Signal, 8)
 	go func() {
 		for s := range received {

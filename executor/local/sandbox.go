@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -202,7 +203,9 @@ func (a *attempt) judge() error {
 		result.LimitsHit = append(result.LimitsHit, "timeout")
 	case status.Killed:
 		result.Status = action.StatusKilled
-		result.ExitCode = 128 + int(max(status.Signal, syscall.SIGTERM))
+		if status.ExitCode < 0 {
+			result.ExitCode = 128 + int(cmp.Or(status.Signal, syscall.SIGTERM))
+		}
 	case status.Signal != 0:
 		result.Status, result.ExitCode = action.StatusKilled, 128+int(status.Signal)
 	case a.interrupted.Load():

@@ -58,10 +58,10 @@ func (h host) find(argv0 string, declared []string) (found, error) {
 	}
 	result.program = h.locate(argv0, result.bins)
 	if result.program != "" {
-		h.exposeProgram(&result, result.program)
-		if folder := filepath.Dir(result.program); !strings.Contains(argv0, "/") && !onSystemPath(folder) {
-			result.bins = appendNew(result.bins, folder)
+		if !strings.Contains(argv0, "/") {
+			result.addBin(filepath.Dir(result.program))
 		}
+		h.exposeProgram(&result, result.program)
 	}
 	result.visible = outermost(result.visible, declared)
 	return result, nil
@@ -112,7 +112,10 @@ func (h host) exposeProgram(result *found, program string) {
 			program = target
 			continue
 		}
-		program = interpreter(program)
+		var byName bool
+		if program, byName = h.interpreter(program); byName {
+			result.addBin(filepath.Dir(program))
+		}
 	}
 }
 
@@ -159,20 +162,25 @@ func (h host) installation(program string) string {
 	return program
 }
 
-// interpreter returns the program of a script's first line, or "".
-func interpreter(script string) string {
+// interpreter returns the program of a script's first line, or "". Behind
+// "/usr/bin/env NAME" it is NAME on the caller's PATH, found by its name.
+func (h host) interpreter(script string) (program string, byName bool) {
 	file, err := os.Open(script)
 	if err != nil {
-		return ""
+		return "", false
 	}
 	defer file.Close()
 	line, _ := bufio.NewReaderSize(file, 512).ReadString('\n')
 	rest, isScript := strings.CutPrefix(line, "#!")
 	fields := strings.Fields(rest)
-	if !isScript || len(fields) == 0 {
-		return ""
+	switch {
+	case !isScript || len(fields) == 0:
+		return "", false
+	case filepath.Base(fields[0]) == "env" && len(fields) == 2:
+		program = h.locate(fields[1], nil)
+		return program, program != ""
 	}
-	return fields[0]
+	return fields[0], false
 }
 
 // outermost drops what lies inside another visible path, and hides nothing of
@@ -198,13 +206,11 @@ func outermost(tools []tool, declared []string) []tool {
 	return kept
 }
 
-func onSystemPath(folder string) bool { return slices.Contains(filepath.SplitList(systemPath), folder) }
-
-func appendNew(list []string, item string) []string {
-	if slices.Contains(list, item) {
-		return list
+// addBin makes a folder part of PATH, unless it is.
+func (f *found) addBin(folder string) {
+	if !slices.Contains(f.bins, folder) && !slices.Contains(filepath.SplitList(systemPath), folder) {
+		f.bins = append(f.bins, folder)
 	}
-	return append(list, item)
 }
 
 func isDirectory(path string) bool {
