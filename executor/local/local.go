@@ -56,10 +56,16 @@ var ErrStrict = errors.New("append-only rules were broken")
 // store cannot carry an overlay, it starts again with private copies and says
 // so: the sandbox had not started anything by then.
 func (r *Runner) Execute(ctx context.Context, job executor.Job) (*executor.Outcome, error) {
-	outcome, err := r.attempt(ctx, job, r.config.Copy)
+	// One feed for both attempts: what it has read of a pipe is gone from there.
+	input, err := newFeed(job.Streams.Input)
+	if err != nil {
+		return nil, err
+	}
+	defer input.close()
+	outcome, err := r.attempt(ctx, job, input, r.config.Copy)
 	var setup *sandbox.SetupError
 	if !r.config.Copy && errors.As(err, &setup) && setup.Overlay() {
-		outcome, err = r.attempt(ctx, job, true)
+		outcome, err = r.attempt(ctx, job, input, true)
 		if outcome != nil && outcome.Result != nil {
 			outcome.Result.Warnings = append(outcome.Result.Warnings,
 				fmt.Sprintf("the store at %s cannot carry overlay mounts (%v): inputs and caches were copied, which takes time with their size; put the store on ext4, xfs, btrfs or tmpfs", r.config.Layout.Root(), setup.Errno))
@@ -69,12 +75,12 @@ func (r *Runner) Execute(ctx context.Context, job executor.Job) (*executor.Outco
 }
 
 // attempt runs the steps once, in one way of making private layers.
-func (r *Runner) attempt(ctx context.Context, job executor.Job, copied bool) (*executor.Outcome, error) {
+func (r *Runner) attempt(ctx context.Context, job executor.Job, input feed, copied bool) (*executor.Outcome, error) {
 	folder, err := layers.NewRun(r.config.Layout)
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for the run: %w", err)
 	}
-	a := &attempt{runner: r, job: job, folder: folder, copied: copied, result: action.NewResult()}
+	a := &attempt{runner: r, job: job, feed: input, folder: folder, copied: copied, result: action.NewResult()}
 	defer a.close()
 	if err := a.checkOut(ctx); err != nil {
 		return nil, err
@@ -100,6 +106,7 @@ type attempt struct {
 	work      workspace
 	checkouts []checkout
 	logs      logs
+	feed      feed // standard input, which outlives the attempt
 	input     executor.InputUse
 	captured  captured
 	status    sandbox.Status

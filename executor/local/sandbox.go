@@ -38,11 +38,6 @@ func (e *SetupFailed) Error() string {
 func (a *attempt) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	input, err := newFeed(a.job.Streams.Input)
-	if err != nil {
-		return err
-	}
-	defer input.close()
 	if err := a.logs.open(a.runner.config.Blobs, a.job.Streams); err != nil {
 		return err
 	}
@@ -51,7 +46,7 @@ func (a *attempt) run(ctx context.Context) error {
 			return err
 		}
 	}
-	config, err := a.configure(ctx, input)
+	config, err := a.configure(ctx)
 	if err != nil {
 		return err
 	}
@@ -62,7 +57,7 @@ func (a *attempt) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.input = input.unused()
+	a.input = a.feed.unused()
 	return a.judge()
 }
 
@@ -77,7 +72,7 @@ func (a *attempt) emitRun(start time.Time) {
 	a.job.Emit(executor.Event{Step: action.StepRun, Start: start.Add(prepared), Duration: a.status.Run})
 }
 
-func (a *attempt) configure(ctx context.Context, input feed) (sandbox.Config, error) {
+func (a *attempt) configure(ctx context.Context) (sandbox.Config, error) {
 	private, err := a.folder.Dir("home")
 	if err != nil {
 		return sandbox.Config{}, fmt.Errorf("make the private folders: %w", err)
@@ -99,7 +94,7 @@ func (a *attempt) configure(ctx context.Context, input feed) (sandbox.Config, er
 		Private: private, Network: networkOf(wanted.Network),
 		Args: wanted.Argv, Env: environment(wanted, seen.bins),
 		Setup: shell(wanted.Setup), Teardown: shell(wanted.Teardown),
-		Stdin: input.given, Stdout: stdout, Stderr: stderr, Log: a.logs.steps,
+		Stdin: a.feed.given, Stdout: stdout, Stderr: stderr, Log: a.logs.steps,
 		Terminal: streams.Input.Kind == executor.InputTerminal,
 		Signals:  a.relay(ctx), Timeout: wanted.Timeout, Grace: a.runner.config.Grace,
 	}, nil
