@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -30,7 +31,7 @@ func peakMemory(ctx context.Context, b *bench) ([]row, error) {
 	}
 	written, err := os.Stat(b.path("big", "output"))
 	if err != nil || written.Size() != 2147483648+5 {
-		return nil, fmt.Errorf("the output is not what it should be: %w", err)
+		return nil, errors.Join(err, errors.New("the output has not the size that it should have"))
 	}
 	peak := command.ProcessState.SysUsage().(*syscall.Rusage).Maxrss >> 10
 	return []row{{"peak memory with an input of 2 GiB and an output of 2 GiB", fmt.Sprintf("%d MiB", peak), "", fmt.Sprintf("%d MiB", peak), "64 MiB", peak < 64}}, nil

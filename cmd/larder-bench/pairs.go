@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -32,7 +33,7 @@ func (p program) once(ctx context.Context) (time.Duration, error) {
 	output, err := command.CombinedOutput()
 	took := time.Since(begin)
 	if command.ProcessState == nil || command.ProcessState.ExitCode() != p.code {
-		return 0, fmt.Errorf("%v: %w, expected exit code %d: %.2000s", p.argv, err, p.code, output)
+		return 0, errors.Join(err, fmt.Errorf("%v: expected exit code %d: %.2000s", p.argv, p.code, output))
 	}
 	return took, nil
 }

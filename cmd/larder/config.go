@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -109,13 +110,7 @@ func describeTOML(path string, err error) error {
 	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
 		first := unknown.Errors[0]
 		line, _ := first.Position()
-		key := ""
-		for i, part := range first.Key() {
-			if i > 0 {
-				key += "."
-			}
-			key += part
-		}
+		key := strings.Join(first.Key(), ".")
 		if isLater(first.Key()) {
 			return fmt.Errorf("%s:%d: %s is not yet in this version of larder; leave it out", path, line, key)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,6 +78,9 @@ type listedEntry struct {
 }
 
 func digestList(ctx context.Context, command *cli.Command) error {
+	if err := needArgs(command, 1, 1); err != nil {
+		return err
+	}
 	shop, entry, err := namedEntry(ctx, command)
 	if err != nil {
 		return err
@@ -108,6 +110,9 @@ func listLine(path string, entry digest.Entry) string {
 }
 
 func digestCat(ctx context.Context, command *cli.Command) error {
+	if err := needArgs(command, 1, 1); err != nil {
+		return err
+	}
 	shop, entry, err := namedEntry(ctx, command)
 	if err != nil {
 		return err
@@ -132,14 +137,7 @@ func digestExport(ctx context.Context, command *cli.Command) error {
 // namedEntry finds what DIGEST or DIGEST:PATH means. A digest alone is a tree
 // when its blob reads as a directory, unless the blob is too large for one.
 func namedEntry(ctx context.Context, command *cli.Command) (*workshop, digest.Entry, error) {
-	if err := needArgs(command, 1, 2); err != nil {
-		return nil, digest.Entry{}, err
-	}
-	here, err := os.Getwd()
-	if err != nil {
-		return nil, digest.Entry{}, fmt.Errorf("find the current directory: %w", err)
-	}
-	shop, err := openWorkshop(command, here)
+	shop, err := openHere(command)
 	if err != nil {
 		return nil, digest.Entry{}, err
 	}
@@ -172,7 +170,7 @@ func (w *workshop) kindOf(ctx context.Context, d digest.Digest, verb string) (di
 }
 
 func printJSON(value any) error {
-	encoder := json.NewEncoder(io.Writer(os.Stdout))
+	encoder := json.NewEncoder(os.Stdout)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(value); err != nil {
 		return fmt.Errorf("print JSON: %w", err)

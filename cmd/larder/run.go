@@ -6,15 +6,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
+	"time"
 
 	"github.com/urfave/cli/v3"
 
 	"larder/caches"
+	"larder/caches/named"
 	"larder/executor"
 	"larder/executor/action"
 	"larder/sandbox"
@@ -99,7 +101,7 @@ func prepare(command *cli.Command, options *runOptions) (executor.Request, *work
 
 func absolute(here, path string) string {
 	if filepath.IsAbs(path) {
-		return path
+		return filepath.Clean(path)
 	}
 	return filepath.Join(here, path)
 }
@@ -172,6 +174,13 @@ func relaySignals(ctx context.Context) (context.Context, <-chan os.Signal, func(
 	}
 }
 
+// afterGrace cancels when half of the time of grace is over; the runner gives
+// the other half.
+func afterGrace(ctx context.Context, cancel context.CancelFunc) {
+	stop := time.AfterFunc(grace/2, cancel)
+	context.AfterFunc(ctx, func() { stop.Stop() })
+}
+
 // exitCodeOf gives the exit code of the process: the command's own, or one that
 // says what larder could not do.
 func exitCodeOf(result *action.Result, err error) int {
@@ -214,12 +223,32 @@ func reportWarnings(result *action.Result) {
 	}
 	for _, cache := range result.Caches {
 		for _, violation := range cache.Violations {
-			fmt.Fprintf(os.Stderr, "larder: warning: cache %s: %s was %s, which an append-only cache does not allow; it keeps what it had\n", cache.Name, violation.Path, violation.Kind)
+			fmt.Fprintf(os.Stderr, "larder: warning: cache %s: %s %s\n", cache.Name, violation.Path, violationText(violation.Kind))
 		}
 		for _, path := range cache.Conflicts {
-			fmt.Fprintf(os.Stderr, "larder: warning: cache %s: %s was added by another run first, with other content, which stays\n", cache.Name, path)
+			fmt.Fprintf(os.Stderr, "larder: warning: cache %s: %s %s\n", cache.Name, path, conflictText(cache.Outcome))
 		}
 	}
+}
+
+// violationText says what a violation was and what became of it. Special files
+// are refused by caches of both modes.
+func violationText(kind string) string {
+	switch kind {
+	case "special":
+		return "is a FIFO, a socket or a device, which no cache takes; it was left out"
+	case "mode":
+		return "got other permissions, which an append-only cache does not allow; it keeps what it had"
+	}
+	return "was " + kind + ", which an append-only cache does not allow; it keeps what it had"
+}
+
+// conflictText says who won. Only a mutable cache is ever replaced.
+func conflictText(outcome string) string {
+	if outcome == string(named.Replaced) {
+		return "was changed by another run meanwhile; this run's whole cache replaced that one's"
+	}
+	return "was added by another run first, with other content, which stays"
 }
 
 // reportEnd says what happened when it was not simply the command's own end.
@@ -234,16 +263,21 @@ func reportEnd(wanted *action.Action, result *action.Result, err error) {
 	case result.Status == action.StatusKilled:
 		complain(fmt.Errorf("%s was interrupted; its caches were not published", wanted.Argv[0]))
 	case result.Status == action.StatusFailed && len(result.Outputs) > 0:
-		output := result.Outputs[0]
-		complain(fmt.Errorf("%s failed, so its outputs were not written back; larder digest cat %s shows %s", wanted.Argv[0], output.Digest, output.Path))
+		complain(fmt.Errorf("%s failed, so its outputs were not written back%s", wanted.Argv[0], whereOutputsAre(result.Outputs)))
 	}
 }
 
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	if !ok {
-		return false
+// whereOutputsAre says how to look at the first few outputs that the store holds.
+func whereOutputsAre(outputs []action.Output) string {
+	const most = 3
+	var text strings.Builder
+	for _, output := range outputs[:min(len(outputs), most)] {
+		switch output.Kind {
+		case action.KindFile:
+			fmt.Fprintf(&text, "; larder digest cat %s shows %s", output.Digest, output.Path)
+		case action.KindDirectory:
+			fmt.Fprintf(&text, "; larder digest ls %s shows %s", output.Digest, output.Path)
+		}
 	}
-	_, err := getTermios(file)
-	return err == nil
+	return text.String()
 }
