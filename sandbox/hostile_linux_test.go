@@ -56,6 +56,8 @@ func calls() map[string]func() error {
 		"vsock socket":   socket(unix.AF_VSOCK, unix.SOCK_STREAM),
 		"raw socket":     socket(unix.AF_INET, unix.SOCK_RAW),
 		"device":         func() error { return unix.Mknod("/tmp/d", unix.S_IFCHR|0o666, 1<<8|3) },
+		"device mode":    func() error { return os.Chmod("/dev/null", 0o666) },
+		"device times":   func() error { return os.Chtimes("/dev/zero", time.Now(), time.Now()) },
 		"chown":          func() error { return os.Chown("/tmp", 0, 0) },
 		"setuid":         func() error { return syscall.Setuid(0) },
 		"setgroups":      func() error { return syscall.Setgroups([]int{0}) },

@@ -212,8 +212,12 @@ func (t *table) make(m *mount) {
 		t.openTree(m.source, unix.AT_RECURSIVE)
 		t.restrict(m.writable)
 	case mountDevice:
+		// Read-only, which does not keep anybody from writing to the device, but
+		// from changing its mode: root's processes own the nodes of the host.
 		t.at(stageDev, m.source)
 		t.openTree(m.source, 0)
+		attr, size := object(t, &mountAttr{set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC, propagation: unix.MS_PRIVATE})
+		t.call(unix.SYS_MOUNT_SETATTR, regMount.operand(), t.text(""), num(unix.AT_EMPTY_PATH), attr, size)
 	case mountTmpfs:
 		t.at(stageTmpfs, m.target)
 		t.fileSystem("tmpfs", m.options, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV)
