@@ -33,41 +33,66 @@ func newFeed(input executor.Input) (feed, error) {
 	return feed{unused: func() executor.InputUse { return executor.InputEmpty }, close: func() {}}, nil
 }
 
-// fileFeed passes a regular file on; its offset is shared and tells.
+// fileFeed gives the content of a regular file through a pipe, and afterwards
+// sets its offset as if the command had read from the file itself. The file
+// itself would be a way out: through /proc/self/fd a process opens it again, for
+// writing, or for reading at an offset that this one does not show.
 func fileFeed(file *os.File) (feed, error) {
 	before, err := file.Seek(0, io.SeekCurrent)
 	if err != nil {
 		return feed{}, fmt.Errorf("standard input: %w", err)
 	}
-	return feed{file, func() executor.InputUse {
-		if after, err := file.Seek(0, io.SeekCurrent); err != nil || after != before {
+	piped, pump, err := newPump(file)
+	if err != nil {
+		return feed{}, err
+	}
+	given := pump.feed(piped)
+	inner := given.unused
+	given.unused = func() executor.InputUse {
+		use := inner()
+		if _, err := file.Seek(before+pump.taken(piped), io.SeekStart); err != nil {
 			return executor.InputRead
 		}
-		return executor.InputUnread
-	}, func() {}}, nil
+		return use
+	}
+	return given, nil
 }
 
 // pipeFeed puts a pipe of ours between: what went in and did not stay in it was
 // read by the command.
 func pipeFeed(from *os.File) (feed, error) {
+	read, pump, err := newPump(from)
+	if err != nil {
+		return feed{}, err
+	}
+	return pump.feed(read), nil
+}
+
+// newPump starts to carry from into a new pipe, and returns its other end.
+func newPump(from *os.File) (*os.File, *pump, error) {
 	read, write, err := os.Pipe()
 	if err != nil {
-		return feed{}, fmt.Errorf("standard input: %w", err)
+		return nil, nil, fmt.Errorf("standard input: %w", err)
 	}
 	stopped, stop, err := os.Pipe()
 	if err != nil {
-		return feed{}, errors.Join(fmt.Errorf("standard input: %w", err), read.Close(), write.Close())
+		return nil, nil, errors.Join(fmt.Errorf("standard input: %w", err), read.Close(), write.Close())
 	}
-	pump := &pump{from: from, to: write, stopped: stopped, stop: stop, done: make(chan struct{})}
-	go pump.run()
-	halt := sync.OnceFunc(pump.halt)
+	p := &pump{from: from, to: write, stopped: stopped, stop: stop, done: make(chan struct{})}
+	go p.run()
+	return read, p, nil
+}
+
+// feed is what the command gets: the end of the pipe that it reads from.
+func (p *pump) feed(read *os.File) feed {
+	halt := sync.OnceFunc(p.halt)
 	return feed{read, func() executor.InputUse {
 		halt()
-		return pump.use(read)
+		return p.use(read)
 	}, func() {
 		halt()
 		read.Close()
-	}}, nil
+	}}
 }
 
 // pump copies until the end of its source, until the command has closed its
@@ -136,11 +161,21 @@ func (p *pump) halt() {
 	p.stopped.Close()
 }
 
+// taken is how much of what was sent is not in the pipe any more. A command can
+// also write into its own pipe, so that more may be there than was sent.
+func (p *pump) taken(read *os.File) int64 {
+	left, err := unix.IoctlGetInt(int(read.Fd()), unix.TIOCINQ)
+	if err != nil {
+		return p.sent
+	}
+	return max(p.sent-int64(left), 0)
+}
+
 // use says what became of what was sent, once the command has ended.
 func (p *pump) use(read *os.File) executor.InputUse {
 	left, err := unix.IoctlGetInt(int(read.Fd()), unix.TIOCINQ)
 	switch {
-	case err != nil || int64(left) < p.sent:
+	case err != nil || int64(left) != p.sent:
 		return executor.InputRead
 	case p.sent == 0 && p.ended:
 		return executor.InputEmpty

@@ -3,6 +3,7 @@ package local_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -65,6 +66,8 @@ func TestStandardInputDecidesWhatIsKept(t *testing.T) {
 		{"file, read", "cat", fileWith("text"), "text", false},
 		{"file, partly read", "head -c1 >/dev/null; echo x", fileWith("text"), "x", false},
 		{"file, unread", "echo x", fileWith("text"), "x", true},
+		{"file, read by its name", "cat /dev/stdin", fileWith("text"), "text", false},
+		{"large file, partly read", "dd bs=1 count=1 2>/dev/null", fileWith(large), "0", false},
 		{"pipe, read", "cat", pipeWith("text", true), "text", false},
 		{"pipe, partly read", "dd bs=1 count=1 2>/dev/null", pipeWith("text", true), "t", false},
 		{"pipe, unread", "echo x", pipeWith("text", false), "x", true},
@@ -93,6 +96,36 @@ func TestStandardInputDecidesWhatIsKept(t *testing.T) {
 			}
 			b.wantNothingLeft(t)
 		})
+	}
+}
+
+func TestAFileAsStandardInputIsNotGivenAway(t *testing.T) {
+	for script, left := range map[string]string{
+		"echo changed > /proc/self/fd/0; true": "",
+		"chmod 600 /dev/stdin; true":           "one\ntwo\n",
+		"read line":                            "two\n",
+		"cat":                                  "",
+	} {
+		b := newTestBench(t)
+		file := fileWith("one\ntwo\n")(t)
+		if err := file.Chmod(0o640); err != nil {
+			t.Fatal(err)
+		}
+		spec := action.Spec{Argv: []string{"sh", "-c", script}}
+		b.run(t, spec, executor.Request{Streams: executor.Streams{
+			Input: executor.ClassifyInput(file), Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{},
+		}})
+		rest, err := io.ReadAll(file)
+		if err != nil || left != "" && string(rest) != left {
+			t.Errorf("%s: after it %q, %v is left to read; want %q", script, rest, err, left)
+		}
+		text, err := os.ReadFile(file.Name())
+		if err != nil || string(text) != "one\ntwo\n" {
+			t.Errorf("%s: the file holds %q, %v", script, text, err)
+		}
+		if info, err := file.Stat(); err != nil || info.Mode() != 0o640 {
+			t.Errorf("%s: the file has mode %v, %v", script, info.Mode(), err)
+		}
 	}
 }
 
