@@ -9,8 +9,8 @@ import (
 )
 
 // Replace puts the finished file or directory at from into its place to, by
-// one rename. It is the only function of larder that renames stored data, so
-// what a reader finds at to is always whole. It makes the parent of to when
+// one rename. It and [Settle] are the only functions of larder that rename
+// stored data, so what a reader finds at to is always whole. It makes the parent of to when
 // that is missing. Nothing is flushed to the disk here: what may be lost in a
 // power cut is found by its digest or its boot mark.
 func Replace(from, to string) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,7 +83,7 @@ func stripMarks(path string, keep ...string) error {
 		return err
 	}
 	for _, name := range names {
-		if !strings.HasPrefix(name, userPrefix) || strings.HasPrefix(name, escapedPrefix) || contains(keep, name[len(userPrefix):]) {
+		if !strings.HasPrefix(name, userPrefix) || strings.HasPrefix(name, escapedPrefix) || slices.Contains(keep, name[len(userPrefix):]) {
 			continue
 		}
 		err := withWrite(path, func() error { return unix.Lremovexattr(path, name) })
@@ -91,15 +92,6 @@ func stripMarks(path string, keep ...string) error {
 		}
 	}
 	return nil
-}
-
-func contains(list []string, name string) bool {
-	for _, known := range list {
-		if known == name {
-			return true
-		}
-	}
-	return false
 }
 
 func listMarks(path string) ([]string, error) {
@@ -123,7 +115,7 @@ func listMarks(path string) ([]string, error) {
 // write permission for the moment.
 func withWrite(path string, change func() error) error {
 	err := change()
-	if !errors.Is(err, unix.EACCES) && !errors.Is(err, unix.EPERM) {
+	if !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
 	info, statErr := os.Lstat(path)
@@ -138,9 +130,12 @@ func withWrite(path string, change func() error) error {
 
 func fileMode(mode uint32) fs.FileMode {
 	bits := fs.FileMode(mode & 0o777)
-	for bit, flag := range map[uint32]fs.FileMode{unix.S_ISUID: fs.ModeSetuid, unix.S_ISGID: fs.ModeSetgid, unix.S_ISVTX: fs.ModeSticky} {
-		if mode&bit != 0 {
-			bits |= flag
+	for _, special := range [...]struct {
+		bit  uint32
+		flag fs.FileMode
+	}{{unix.S_ISUID, fs.ModeSetuid}, {unix.S_ISGID, fs.ModeSetgid}, {unix.S_ISVTX, fs.ModeSticky}} {
+		if mode&special.bit != 0 {
+			bits |= special.flag
 		}
 	}
 	return bits

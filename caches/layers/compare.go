@@ -2,7 +2,6 @@ package layers
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -184,7 +183,7 @@ func sameDirs(a, b []realDir) bool {
 }
 
 // readable lets the owner read what a process left in a private layer: what is
-// published must stay readable. It returns the permission bits now.
+// published must stay readable.
 func readable(at *node) error {
 	var need os.FileMode
 	switch at.Kind {
@@ -201,9 +200,4 @@ func readable(at *node) error {
 	}
 	at.Mode |= need
 	return nil
-}
-
-// isPermission covers both errors that a mode in the way can give.
-func isPermission(err error) bool {
-	return errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -120,7 +121,7 @@ func makeWhiteout(path string) error {
 	if err == nil {
 		return nil
 	}
-	if !isPermission(err) && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOTSUP) {
+	if !errors.Is(err, fs.ErrPermission) && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOTSUP) {
 		return &os.PathError{Op: "mknod", Path: path, Err: err}
 	}
 	if mark, err := opaqueMark(parentOf(path)); err != nil || mark == 'y' {

@@ -25,7 +25,7 @@ type Lock struct{ file *os.File }
 // ctx ends first it returns the cause.
 func Acquire(ctx context.Context, path string) (*Lock, error) {
 	for {
-		lock, err := waitFor(ctx, path, unix.LOCK_EX)
+		lock, err := waitFor(ctx, path)
 		if err != nil || lock != nil {
 			return lock, err
 		}
@@ -105,12 +105,12 @@ func (l *Lock) linked(path string) bool {
 }
 
 // waitFor returns a nil lock when the file at path was replaced meanwhile.
-func waitFor(ctx context.Context, path string, how int) (*Lock, error) {
+func waitFor(ctx context.Context, path string) (*Lock, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	lock, err := hold(ctx, file, how)
+	lock, err := hold(ctx, file, unix.LOCK_EX)
 	if err != nil || lock.linked(path) {
 		return lock, err
 	}

@@ -118,9 +118,9 @@ func anything(d *delta, change layers.Change) {
 // count counts what is kept into the outcome and reports whether there is
 // anything at all. Directories make a difference but are not counted.
 func (d *delta) count() bool {
-	added, changed, removed, any := 0, 0, 0, false
+	added, changed, removed, differs := 0, 0, 0, false
 	for _, change := range d.kept {
-		any = any || change.What != layers.Identical
+		differs = differs || change.What != layers.Identical
 		switch {
 		case change.What == layers.Removed:
 			removed++
@@ -132,7 +132,7 @@ func (d *delta) count() bool {
 		}
 	}
 	d.outcome.Added, d.outcome.Changed, d.outcome.Removed = added, changed, removed
-	return any
+	return differs
 }
 
 // apply carries the plan out on the private layer: drops paths, gives
