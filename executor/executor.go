@@ -34,7 +34,7 @@ type Event struct {
 // Runner runs an action whose answer is not known.
 type Runner interface {
 	// Describe finds what the action will see of the machine, without running
-	// anything. What of it a result depends on is in Properties.
+	// anything.
 	Describe(ctx context.Context, a *action.Action) (Surroundings, error)
 	// Execute takes the steps from checkout to publish.
 	Execute(ctx context.Context, job Job) (*Outcome, error)
@@ -56,14 +56,15 @@ type Blobs interface {
 // Surroundings is what an action will see of the machine. Only the runner that
 // made it reads Handle.
 type Surroundings struct {
-	Properties []action.Property
+	// Properties takes the state of all that a result depends on. It may take
+	// long, and may be called while the action runs.
+	Properties func(ctx context.Context) ([]action.Property, error)
 	Handle     any
 }
 
 // Job is an action on its way through a runner.
 type Job struct {
 	Action       *action.Action
-	Key          action.Key
 	Inputs       *digest.Tree
 	Surroundings Surroundings
 	Streams      Streams
@@ -133,7 +134,9 @@ func (r *run) answer(ctx context.Context) (*action.Result, error) {
 	if err != nil {
 		return r.failed(), err
 	}
-	r.key = r.request.Action.Key(inputs.Root, surroundings.Properties)
+	if err := r.identify(ctx, surroundings); err != nil {
+		return r.failed(), err
+	}
 	if result, err := r.replay(ctx); result != nil || err != nil {
 		return result, err
 	}
@@ -142,7 +145,7 @@ func (r *run) answer(ctx context.Context) (*action.Result, error) {
 		return r.failed(), err
 	}
 	outcome, err := r.executor.runner.Execute(ctx, Job{
-		Action: r.request.Action, Key: r.key, Inputs: inputs, Surroundings: surroundings,
+		Action: r.request.Action, Inputs: inputs, Surroundings: surroundings,
 		Streams: r.request.Streams, Signals: r.request.Signals, Emit: r.emit,
 	})
 	if err != nil {

@@ -30,7 +30,10 @@ type runner struct {
 }
 
 func (r *runner) Describe(context.Context, *action.Action) (Surroundings, error) {
-	return Surroundings{Properties: []action.Property{{Name: "machine", Value: "m"}}, Handle: r}, r.describeErr
+	properties := func(context.Context) ([]action.Property, error) {
+		return []action.Property{{Name: "machine", Value: "m"}}, nil
+	}
+	return Surroundings{Properties: properties, Handle: r}, r.describeErr
 }
 
 func (r *runner) Execute(_ context.Context, job Job) (*Outcome, error) {

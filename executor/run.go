@@ -16,6 +16,7 @@ type run struct {
 	executor *Executor
 	request  Request
 	key      action.Key
+	keyed    chan error // the key is being made beside the command
 	inputs   *digest.Tree
 	began    time.Time
 	timings  map[action.Step]float64
@@ -51,6 +52,36 @@ func (r *run) scan(ctx context.Context) (*digest.Tree, error) {
 	return r.inputs, err
 }
 
+// identify builds the key. Without any use of kept results nobody needs it before
+// the command has ended, and it is made beside the command.
+func (r *run) identify(ctx context.Context, surroundings Surroundings) error {
+	build := func() error {
+		properties, err := surroundings.Properties(ctx)
+		if err == nil {
+			r.key = r.request.Action.Key(r.inputs.Root, properties)
+		}
+		return err
+	}
+	if r.request.Results != (ResultPolicy{}) {
+		return build()
+	}
+	r.keyed = make(chan error, 1)
+	go func() { r.keyed <- build() }()
+	return nil
+}
+
+// awaitKey waits for a key that is made beside the command. One that could not
+// be made is only missing from the record.
+func (r *run) awaitKey(result *action.Result) {
+	if r.keyed == nil {
+		return
+	}
+	if err := <-r.keyed; err != nil {
+		result.Warnings = append(result.Warnings, "the record has no key: "+err.Error())
+	}
+	r.keyed = nil
+}
+
 // failed is the result of a run that larder could not take further.
 func (r *run) failed() *action.Result { return r.describe(action.NewResult()) }
 
@@ -63,6 +94,7 @@ func (r *run) partly(outcome *Outcome) *action.Result {
 }
 
 func (r *run) describe(result *action.Result) *action.Result {
+	r.awaitKey(result)
 	result.DigestFunction = r.executor.inputs.Function.String()
 	if !r.key.Digest.IsZero() {
 		result.Key = r.key.Digest.String()

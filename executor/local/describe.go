@@ -12,20 +12,18 @@ import (
 	"larder/executor/action"
 )
 
-// Describe finds the programs that the action will see and takes the state of
-// all that its result depends on: the content of the program behind argv[0],
-// the state of every tree that is made visible, and of the host's packages.
-func (r *Runner) Describe(ctx context.Context, a *action.Action) (executor.Surroundings, error) {
+// Describe finds the programs that the action will see. The state of all that
+// its result depends on is taken when it is asked for: the content of the
+// program behind argv[0], the state of every tree that is made visible, and of
+// the host's packages.
+func (r *Runner) Describe(_ context.Context, a *action.Action) (executor.Surroundings, error) {
 	caller := host{path: r.config.Path, home: r.config.Home, root: a.Root, env: r.config.Env}
 	seen, err := caller.find(a.Argv[0], a.Tools)
 	if err != nil {
 		return executor.Surroundings{}, err
 	}
-	properties, err := r.states(ctx, seen)
-	if err != nil {
-		return executor.Surroundings{}, err
-	}
-	return executor.Surroundings{Properties: properties, Handle: seen}, nil
+	states := func(ctx context.Context) ([]action.Property, error) { return r.states(ctx, seen) }
+	return executor.Surroundings{Properties: states, Handle: seen}, nil
 }
 
 func (r *Runner) states(ctx context.Context, seen found) ([]action.Property, error) {
