@@ -59,9 +59,9 @@ type Change struct {
 // stack only where upper has something; in an opaque directory it lists what
 // the stack has there too. It reads files only to compare those of equal size.
 //
-// It changes two things in upper: entries that their owner cannot read gain
-// that permission, and forged marks of overlayfs are removed. No process may
-// write to upper meanwhile.
+// It changes two things in upper: modes that must not be published (see
+// presentable), and forged marks of overlayfs are removed. No process may write
+// to upper meanwhile.
 func Changes(upper string, stack Stack) ([]Change, error) {
 	below, err := stack.root()
 	if err != nil {
@@ -165,7 +165,7 @@ func (d *differ) open(at *node, under Kind) error {
 	if at.Kind != File && at.Kind != Directory {
 		return nil
 	}
-	if err := readable(at); err != nil {
+	if err := presentable(at); err != nil {
 		return err
 	}
 	if at.Kind == File {

@@ -208,3 +208,36 @@ func (b bench) sameView(upper string, stack layers.Stack, script string) {
 		b.Errorf("view (-want +got):\n%s", diff)
 	}
 }
+
+func TestNothingIsPublishedThatOthersCouldUse(t *testing.T) {
+	script := "echo x >s; chmod 6755 s; echo x >o; chmod 666 o; mkdir w; chmod 3777 w; chmod 2777 d; ln -s s l2"
+	for _, way := range []struct {
+		name string
+		make func(b bench, stack layers.Stack) string
+	}{
+		{"overlay", func(b bench, stack layers.Stack) string {
+			layertest.NeedOverlay(b)
+			return b.overlay(stack, script)
+		}},
+		{"copy", func(b bench, stack layers.Stack) string { return b.copied(stack, script) }},
+	} {
+		t.Run(way.name, func(t *testing.T) {
+			b := newBench(t)
+			stack := layers.Stack{b.base(start)}
+			upper := way.make(b, stack)
+			_, err := layers.Changes(upper, stack)
+			check(t, err)
+			layer, err := layers.Commit(upper, b.layout.Layers())
+			check(t, err)
+			for name, want := range map[string]fs.FileMode{
+				"s": 0o755, "o": 0o664, "w": fs.ModeDir | fs.ModeSticky | 0o775, "l2": fs.ModeSymlink | 0o777,
+			} {
+				info, err := os.Lstat(filepath.Join(layer.Path, name))
+				check(t, err)
+				if info.Mode() != want {
+					t.Errorf("%s has mode %v, want %v", name, info.Mode(), want)
+				}
+			}
+		})
+	}
+}

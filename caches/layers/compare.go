@@ -182,22 +182,27 @@ func sameDirs(a, b []realDir) bool {
 	return true
 }
 
-// readable lets the owner read what a process left in a private layer: what is
-// published must stay readable.
-func readable(at *node) error {
+// presentable gives an entry of a private layer a mode that can be published:
+// its owner can read it, nobody else can write to it, and it does not run as
+// its owner. A set-user-ID bit means nothing in a sandbox, but in the store it
+// would let any user of the machine become the owner of the store.
+func presentable(at *node) error {
 	var need os.FileMode
 	switch at.Kind {
 	case File:
 		need = 0o400
 	case Directory:
 		need = 0o500
+	default:
+		return nil // the mode of a link is that of what it leads to
 	}
-	if at.Mode&need == need {
+	mode := at.Mode&^(os.ModeSetuid|os.ModeSetgid|0o002) | need
+	if mode == at.Mode {
 		return nil
 	}
-	if err := os.Chmod(at.Real, at.Mode|need); err != nil {
-		return fmt.Errorf("make %s readable: %w", at.Path, err)
+	if err := os.Chmod(at.Real, mode); err != nil {
+		return fmt.Errorf("set the mode of %s: %w", at.Path, err)
 	}
-	at.Mode |= need
+	at.Mode = mode
 	return nil
 }

@@ -99,7 +99,7 @@ func (x *extractor) name(at, below node, name string) error {
 }
 
 func (x *extractor) descend(child, under node, exists bool) error {
-	if err := readable(&child); err != nil {
+	if err := presentable(&child); err != nil {
 		return err
 	}
 	child.dirs = []realDir{{path: child.Real}}
@@ -113,7 +113,7 @@ func (x *extractor) descend(child, under node, exists bool) error {
 }
 
 func (x *extractor) file(child, under node, exists bool) error {
-	if err := readable(&child); err != nil {
+	if err := presentable(&child); err != nil {
 		return err
 	}
 	if exists {
