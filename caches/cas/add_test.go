@@ -263,6 +263,9 @@ func TestAdoptDropsExtendedAttributes(t *testing.T) {
 	if err := unix.Setxattr(path, "user.overlay.opaque", []byte("y"), 0); err != nil {
 		t.Skipf("the file system of %s has no user attributes: %v", path, err)
 	}
+	if err := os.Chmod(path, 0o400); err != nil { // in the way of ordinary users
+		t.Fatal(err)
+	}
 	d, err := store.Adopt(t.Context(), path, false)
 	if err != nil {
 		t.Fatal(err)

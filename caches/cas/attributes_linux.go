@@ -26,7 +26,14 @@ func dropAttributes(file *os.File) error {
 		if !strings.HasPrefix(name, "user.") {
 			continue
 		}
-		if err := unix.Fremovexattr(descriptor, name); err != nil && !errors.Is(err, unix.ENODATA) {
+		err := unix.Fremovexattr(descriptor, name)
+		if errors.Is(err, unix.EACCES) {
+			// It takes permission to write; a blob gets its own mode anyway.
+			if err = file.Chmod(0o600); err == nil {
+				err = unix.Fremovexattr(descriptor, name)
+			}
+		}
+		if err != nil && !errors.Is(err, unix.ENODATA) {
 			return fmt.Errorf("remove extended attribute %s: %w", name, err)
 		}
 	}
