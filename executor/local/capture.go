@@ -12,11 +12,6 @@ import (
 	"larder/executor/action"
 )
 
-// captured is what came out of the workspace.
-type captured struct {
-	entries []digest.Entry // one for each declared output that was made
-}
-
 // capture takes the logs and the declared outputs into the store. Every process
 // of the action is gone, so a file can be moved without a copy.
 func (a *attempt) capture(ctx context.Context) error {
@@ -63,13 +58,13 @@ func (a *attempt) captureOutput(ctx context.Context, view layers.Stack, output a
 			return nil, err
 		}
 	}
-	a.captured.entries = append(a.captured.entries, top)
+	a.outputs = append(a.outputs, top)
 	a.result.Outputs = append(a.result.Outputs, describeOutput(top))
 	return below, nil
 }
 
-// take stores one file. A file of the input tree is in the store already and
-// only gets its digest.
+// take stores one file. A file of the input tree is in the store already, unless
+// somebody deleted the blobs since, and only gets its digest.
 func (a *attempt) take(ctx context.Context, entry layers.Entry) (digest.Entry, error) {
 	taken := digest.Entry{Path: entry.Path, Executable: entry.Mode&0o100 != 0}
 	blobs := a.runner.config.Blobs
@@ -86,6 +81,9 @@ func (a *attempt) take(ctx context.Context, entry layers.Entry) (digest.Entry, e
 			taken.Digest, err = blobs.Adopt(ctx, entry.Real, taken.Executable)
 		} else {
 			taken.Digest, err = digest.FileDigest(entry.Real, digest.NewIndex(blobs.Function()))
+			if err == nil && !blobs.Has(taken.Digest) {
+				err = blobs.AddFile(ctx, entry.Real, taken.Digest, taken.Executable)
+			}
 		}
 	default:
 		err = fmt.Errorf("%s is a FIFO, a socket or a device; outputs are files, directories and symbolic links", entry.Path)

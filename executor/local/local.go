@@ -19,6 +19,7 @@ import (
 	"larder/caches/cas"
 	"larder/caches/layers"
 	"larder/caches/named"
+	"larder/digest"
 	"larder/executor"
 	"larder/executor/action"
 	"larder/sandbox"
@@ -108,7 +109,7 @@ type attempt struct {
 	logs      logs
 	feed      feed // standard input, which outlives the attempt
 	input     executor.InputUse
-	captured  captured
+	outputs   []digest.Entry // one for each declared output that was made
 	status    sandbox.Status
 	// interrupted is set when larder was asked to end the command.
 	interrupted atomic.Bool
@@ -130,7 +131,7 @@ func (a *attempt) close() {
 func (a *attempt) outcome() *executor.Outcome {
 	return &executor.Outcome{
 		Result: a.result, Stdout: a.logs.stdout.digest, Stderr: a.logs.stderr.digest,
-		Input: a.input, Outputs: a.captured.entries,
+		Input: a.input, Outputs: a.outputs,
 	}
 }
 
