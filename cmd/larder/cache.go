@@ -17,11 +17,11 @@ func cacheCommand() *cli.Command {
 	verbs := []*cli.Command{
 		{Name: "dir", Usage: "print where the store is", Action: cacheDir},
 		{Name: "info", Usage: "show the parts of the store with their sizes", Flags: []cli.Flag{format}, Action: cacheInfo},
-		{Name: "list", Usage: "list named caches", ArgsUsage: "[PATTERN]", Flags: []cli.Flag{format}, Action: cacheList},
+		{Name: "list", Usage: "list named caches", ArgsUsage: "[PATTERN]", Flags: append(laterValues("columns", "filter"), format), Action: cacheList},
 		{Name: "inspect", Usage: "show all that is known of a cache", ArgsUsage: "NAME", Flags: []cli.Flag{format}, Action: cacheInspect},
 		{Name: "history", Usage: "list the generations that a cache keeps", ArgsUsage: "NAME", Flags: []cli.Flag{format}, Action: cacheHistory},
 		{Name: "rollback", Usage: "make an earlier generation the head again", ArgsUsage: "NAME GENERATION", Action: cacheRollback},
-		{Name: "remove", Usage: "remove the caches whose name matches", ArgsUsage: "PATTERN", Action: cacheRemove},
+		{Name: "remove", Usage: "remove the caches whose name matches", ArgsUsage: "PATTERN", Flags: laterSwitches("dry-run", "force"), Action: cacheRemove},
 	}
 	verbs = append(verbs, laterCommands("du", "stats", "logs", "warm", "add", "prune", "clean", "compact", "verify", "export", "import")...)
 	for _, verb := range verbs {

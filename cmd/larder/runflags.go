@@ -27,20 +27,20 @@ type runOptions struct {
 func runFlags(o *runOptions) []cli.Flag {
 	return append([]cli.Flag{
 		textFlag("root", &o.root, "host `DIR` that inputs and outputs are relative to (default: the current directory)", "C"),
-		listFlag("input", &o.inputs, "files under the root to give the action: a `PATTERN` in gitignore syntax; '.' is everything that .gitignore and .larderignore do not exclude", "i"),
-		listFlag("tree", &o.trees, "`DIGEST=PATH`: a tree that is in the store, at PATH"),
-		listFlag("tool", &o.tools, "host `PATH`, visible read-only at the same place; its bin folder joins PATH"),
+		listFlag("input", &o.inputs, "files under the root to give the command, which sees no others: a `PATTERN` in gitignore syntax; '.' is everything that .gitignore and .larderignore do not exclude", "i"),
+		listFlag("tree", &o.trees, "put a tree that is in the store at PATH: `DIGEST=PATH`"),
+		listFlag("tool", &o.tools, "host `PATH` (relative to the current directory), visible read-only at the same place; its bin folder joins the command's PATH"),
 		listFlag("output", &o.outputs, "`PATH` that the action makes; written back under the root when it succeeded", "o"),
 		textFlag("output-to", &o.outputTo, "write outputs to `DIR` instead; none keeps only their digests"),
-		listFlag("env", &o.env, "`NAME[=VALUE]`: set, or pass through, one variable", "e"),
-		listFlag("append-only", &o.appendOnly, "`NAME=PATH[,OPT...]`: a cache to which the action may only add"),
-		listFlag("mutable", &o.mutable, "`NAME=PATH[,OPT...]`: a cache that the action changes in private and that is swapped in whole"),
+		listFlag("env", &o.env, "set one variable, or pass yours through: `NAME[=VALUE]`", "e"),
+		listFlag("append-only", &o.appendOnly, "a cache to which the command may only add, at PATH: `NAME=PATH[,OPT...]`"),
+		listFlag("mutable", &o.mutable, "a cache that the command changes in private and that is swapped in whole: `NAME=PATH[,OPT...]`"),
 		listFlag("observe", &o.observe, "host `PATH` whose state the result depends on"),
 		textFlag("setup", &o.setup, "shell `CMD` before the command, in the same sandbox"),
 		textFlag("teardown", &o.teardown, "shell `CMD` after it, which never changes the exit code"),
-		textFlag("network", &o.network, "`none` (loopback only, the default) or host"),
+		textFlag("network", &o.network, "`NET` of the command: none (loopback only, the default) or host"),
 		textFlag("timeout", &o.timeout, "end the command after `DUR`, such as 90s; set-up does not count"),
-		textFlag("results", &o.results, "use of kept results: off, read, write or `read-write` (the default)"),
+		textFlag("results", &o.results, "`USE` of kept results: off, read, write or read-write (the default)"),
 		&cli.BoolFlag{Name: "no-cache", Destination: &o.noCache, Usage: "the same as --results off"},
 		&cli.BoolFlag{Name: "strict", Destination: &o.strict, Usage: "breaking the rules of an append-only cache fails the action"},
 		onlyFlag("host", "system", "what of the host is visible: `system`"),
@@ -54,8 +54,18 @@ func textFlag(name string, to *string, usage string, aliases ...string) cli.Flag
 	return &cli.StringFlag{Name: name, Destination: to, Usage: usage, Aliases: aliases}
 }
 
+// repeated is a flag that may be given more than once. Help shows it like any
+// other: the text of run says which flags repeat.
+type repeated struct{ *cli.StringSliceFlag }
+
+// IsMultiValueFlag keeps help from writing every name a second time.
+func (repeated) IsMultiValueFlag() bool { return false }
+
+// String is the line of the flag in help.
+func (f repeated) String() string { return cli.FlagStringer(f) }
+
 func listFlag(name string, to *[]string, usage string, aliases ...string) cli.Flag {
-	return &cli.StringSliceFlag{Name: name, Destination: to, Usage: usage, Aliases: aliases}
+	return repeated{&cli.StringSliceFlag{Name: name, Destination: to, Usage: usage, Aliases: aliases}}
 }
 
 // onlyFlag takes the one value that this version has.
@@ -70,11 +80,23 @@ func onlyFlag(name, only, usage string) cli.Flag {
 
 // laterFlags are those of the published contract that this version lacks.
 func laterFlags() []cli.Flag {
-	flags := []cli.Flag{&cli.BoolFlag{Name: "explain", Hidden: true, Action: func(context.Context, *cli.Command, bool) error { return later("explain") }}}
-	for _, name := range []string{
-		"payload", "memory", "pids", "cpu-time", "output-limit", "remote", "instance", "exec",
-		"remote-caches", "trace", "preset",
-	} {
+	return append(laterSwitches("explain"), laterValues("payload", "memory", "pids", "cpu-time", "output-limit",
+		"remote", "instance", "exec", "remote-caches", "trace", "preset")...)
+}
+
+// laterSwitches are refused flags without a value.
+func laterSwitches(names ...string) []cli.Flag {
+	var flags []cli.Flag
+	for _, name := range names {
+		flags = append(flags, &cli.BoolFlag{Name: name, Hidden: true, Action: func(context.Context, *cli.Command, bool) error { return later(name) }})
+	}
+	return flags
+}
+
+// laterValues are refused flags with a value.
+func laterValues(names ...string) []cli.Flag {
+	var flags []cli.Flag
+	for _, name := range names {
 		flags = append(flags, &cli.StringSliceFlag{Name: name, Hidden: true, Action: func(context.Context, *cli.Command, []string) error { return later(name) }})
 	}
 	return flags

@@ -61,8 +61,8 @@ func (spec *CacheSpec) setOption(text string) error {
 		spec.OnConflict = value
 	case "keep":
 		keep, err := strconv.Atoi(value)
-		if err != nil {
-			return fmt.Errorf("%w option %q: keep takes a whole number: %w", caches.ErrInvalid, text, err)
+		if err != nil || keep < 1 {
+			return fmt.Errorf("%w option %q: keep takes a whole number above zero", caches.ErrInvalid, text)
 		}
 		spec.Keep = keep
 	case "lock", "unit", "share":

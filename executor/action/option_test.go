@@ -39,6 +39,8 @@ func TestParseCacheFlagRefuses(t *testing.T) {
 		"m=a,size=3":         `"size=3"`,
 		"m=a,publish=":       "no value",
 		"m=a,keep=two":       "whole number",
+		"m=a,keep=0":         "above zero",
+		"m=a,keep=-1":        "above zero",
 		"m=a,lock=true":      "not yet",
 		"m=a,unit=*/x":       "not yet",
 		"m=a,share=live":     "not yet",
