@@ -74,16 +74,22 @@ func clearOpaque(path string) error {
 	return nil
 }
 
+// accessLists is how the names of access control lists begin. The default list
+// of a directory would decide on the modes of what later actions make there.
+const accessLists = "system.posix_acl_"
+
 // stripMarks removes attributes that have a meaning to overlayfs and that
 // overlayfs itself would not leave on a private layer: only a process that got
-// at the raw directory can have made them. keep names those that stay.
+// at the raw directory can have made them. It also removes access control
+// lists. keep names the marks that stay.
 func stripMarks(path string, keep ...string) error {
 	names, err := listMarks(path)
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if !strings.HasPrefix(name, userPrefix) || strings.HasPrefix(name, escapedPrefix) || slices.Contains(keep, name[len(userPrefix):]) {
+		mark, isMark := strings.CutPrefix(name, userPrefix)
+		if isMark && (strings.HasPrefix(name, escapedPrefix) || slices.Contains(keep, mark)) || !isMark && !strings.HasPrefix(name, accessLists) {
 			continue
 		}
 		err := withWrite(path, func() error { return unix.Lremovexattr(path, name) })

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"larder/caches"
 	"larder/caches/layers"
@@ -239,5 +240,26 @@ func TestNothingIsPublishedThatOthersCouldUse(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAccessControlListsAreNotPublished(t *testing.T) {
+	b := newBench(t)
+	upper := b.copied(nil, "mkdir d; echo x >d/f")
+	// Version 2; owner, group and others without any permission.
+	list := "\x02\x00\x00\x00"
+	for _, tag := range []string{"\x01", "\x04", "\x20"} {
+		list += tag + "\x00\x00\x00\xff\xff\xff\xff"
+	}
+	if err := unix.Setxattr(filepath.Join(upper, "d"), "system.posix_acl_default", []byte(list), 0); err != nil {
+		t.Skipf("the file system of %s has no access control lists: %v", upper, err)
+	}
+	_, err := layers.Changes(upper, nil)
+	check(t, err)
+	check(t, os.WriteFile(filepath.Join(upper, "d", "later"), nil, 0o644))
+	info, err := os.Stat(filepath.Join(upper, "d", "later"))
+	check(t, err)
+	if info.Mode() != 0o644 {
+		t.Errorf("a file that is made later has mode %v, want 0644", info.Mode())
 	}
 }
