@@ -131,6 +131,19 @@ func belongs(name string) bool {
 	return slices.Contains([]string{"README", ".gitignore", "CACHEDIR.TAG", "lost+found"}, name)
 }
 
+// makeRoot makes the directory of the store for its owner alone: it gets copies
+// of inputs and outputs, readable whatever the modes of the originals say. One
+// that is there already keeps its mode.
+func (l Layout) makeRoot() error {
+	if err := os.MkdirAll(filepath.Dir(l.root), 0o755); err != nil {
+		return err
+	}
+	if err := os.Mkdir(l.root, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
 // create makes the folders first and the marker last, so that a marker means a
 // whole store. Two processes may do it at the same time.
 func (l Layout) create() error {
@@ -139,6 +152,9 @@ func (l Layout) create() error {
 	}
 	if err := l.refuseForeign(); err != nil {
 		return err
+	}
+	if err := l.makeRoot(); err != nil {
+		return fmt.Errorf("make the store: %w; name another place with --store DIR", err)
 	}
 	for _, folder := range KnownFolders() {
 		if err := os.MkdirAll(filepath.Join(l.root, folder), 0o755); err != nil {

@@ -63,6 +63,23 @@ func TestOpenLayoutMakesTheStore(t *testing.T) {
 	}
 }
 
+func TestOpenLayoutKeepsOthersOut(t *testing.T) {
+	layout := open(t)
+	if info, err := os.Stat(layout.Root()); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("a new store: %v, %v; want mode 0700", info.Mode(), err)
+	}
+	shared := t.TempDir()
+	if err := os.Chmod(shared, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenLayout(shared); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(shared); err != nil || info.Mode().Perm() != 0o750 {
+		t.Errorf("a directory that was there: %v, %v; want mode 0750", info.Mode(), err)
+	}
+}
+
 func TestOpenLayoutLeavesWhatIsThere(t *testing.T) {
 	layout := open(t)
 	strange := filepath.Join(layout.Root(), "cas-v999", "file")
