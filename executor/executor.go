@@ -14,7 +14,6 @@ package executor
 import (
 	"context"
 	"io"
-	"log/slog"
 	"os"
 	"time"
 
@@ -103,12 +102,11 @@ type Executor struct {
 	runner  Runner
 	results Results
 	blobs   Blobs
-	logger  *slog.Logger
 }
 
 // New returns an executor from its parts.
-func New(inputs Inputs, runner Runner, kept Results, blobs Blobs, logger *slog.Logger) *Executor {
-	return &Executor{inputs, runner, kept, blobs, logger}
+func New(inputs Inputs, runner Runner, kept Results, blobs Blobs) *Executor {
+	return &Executor{inputs, runner, kept, blobs}
 }
 
 // Run takes the action of the request through its whole path. The result is

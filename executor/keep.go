@@ -21,7 +21,7 @@ func (r *run) replay(ctx context.Context) (*action.Result, error) {
 		return 0, err
 	})
 	if err != nil {
-		r.executor.logger.Warn("the kept results cannot be read; the command runs", "error", err)
+		r.warnings = append(r.warnings, "the kept results cannot be read, so the command ran: "+err.Error())
 		return nil, nil
 	}
 	if record == nil || !r.request.Streams.Input.accepts(record.IgnoresInput) {

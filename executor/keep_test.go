@@ -118,8 +118,12 @@ func TestARecordThatCannotBeWrittenIsAWarning(t *testing.T) {
 func TestRecordsThatCannotBeReadCountAsNone(t *testing.T) {
 	b := newBench(t, &runner{})
 	b.records.loadErr = errors.New("bad sector")
-	if got := b.run(t, action.Spec{}, readWrite()); got.err != nil || b.runner.runs != 1 {
+	got := b.run(t, action.Spec{}, readWrite())
+	if got.err != nil || b.runner.runs != 1 {
 		t.Errorf("%v, ran %d times", got.err, b.runner.runs)
+	}
+	if len(got.Warnings) != 1 || !strings.Contains(got.Warnings[0], "bad sector") {
+		t.Errorf("warnings: %q", got.Warnings)
 	}
 }
 

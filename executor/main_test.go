@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -121,7 +120,7 @@ func newBench(t testing.TB, r *runner) *bench {
 		IndexFile:  func(string) string { return filepath.Join(dir, "index") },
 		WriteIndex: func(file string, data []byte) error { return os.WriteFile(file, data, 0o644) },
 	}
-	b.line = New(inputs, r, b.records, b.blobs, slog.New(slog.DiscardHandler))
+	b.line = New(inputs, r, b.records, b.blobs)
 	return b
 }
 

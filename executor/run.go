@@ -20,6 +20,7 @@ type run struct {
 	inputs   *digest.Tree
 	began    time.Time
 	timings  map[action.Step]float64
+	warnings []string // for the result, once there is one
 }
 
 func (e *Executor) begin(request Request) *run {
@@ -110,6 +111,7 @@ func (r *run) finish(result *action.Result) {
 	for step, ms := range r.timings {
 		result.TimingsMS[step] = ms
 	}
+	result.Warnings = append(result.Warnings, r.warnings...)
 }
 
 func (r *run) observe(ctx context.Context) ([]results.Observation, error) {

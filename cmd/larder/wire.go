@@ -29,7 +29,6 @@ type workshop struct {
 	layout   caches.Layout
 	blobs    *cas.Store
 	named    *named.Store
-	logger   *slog.Logger
 }
 
 // openWorkshop reads the settings for root and opens the store.
@@ -50,8 +49,8 @@ func openWorkshop(command *cli.Command, root string) (*workshop, error) {
 	if err != nil {
 		return nil, err
 	}
-	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	return &workshop{configured, layout, cas.Open(layout, fn), named.Open(layout, logger), logger}, nil
+	// What concerns a run is in its warnings; the rest costs space only.
+	return &workshop{configured, layout, cas.Open(layout, fn), named.Open(layout, slog.New(slog.DiscardHandler))}, nil
 }
 
 func digestFunction(configured settings) (digest.Function, error) {
@@ -73,7 +72,7 @@ func digestFunction(configured settings) (digest.Function, error) {
 func (w *workshop) executor() *executor.Executor {
 	home, _ := os.UserHomeDir()
 	runner := local.New(local.Config{
-		Layout: w.layout, Blobs: w.blobs, Named: w.named, Logger: w.logger,
+		Layout: w.layout, Blobs: w.blobs, Named: w.named,
 		Path: filepath.SplitList(os.Getenv("PATH")), Home: home, Env: os.Getenv,
 		ProgramIndex: w.indexFile("programs"), Grace: grace / 2,
 	})
@@ -82,7 +81,7 @@ func (w *workshop) executor() *executor.Executor {
 		WriteIndex: func(file string, data []byte) error { return w.layout.WriteFile(file, data, 0o644) },
 	}
 	kept := results.NewChecked(results.NewFiles(w.layout), w.blobs)
-	return executor.New(inputs, runner, kept, w.blobs, w.logger)
+	return executor.New(inputs, runner, kept, w.blobs)
 }
 
 // indexFile names the stat index of a root.

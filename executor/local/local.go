@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -30,7 +29,6 @@ type Config struct {
 	Layout caches.Layout
 	Blobs  *cas.Store
 	Named  *named.Store
-	Logger *slog.Logger
 	// Path, Home and Env describe the caller: where its programs are.
 	Path []string
 	Home string
@@ -124,7 +122,7 @@ func (a *attempt) close() {
 	err := a.folder.Close()
 	_, sweepErr := layers.Sweep(a.runner.config.Layout)
 	if err = errors.Join(err, sweepErr); err != nil {
-		a.runner.config.Logger.Warn("a folder of a run was not removed; the next run tries again", "error", err)
+		a.warn("a folder of a run was not removed; the next run tries again: %v", err)
 	}
 }
 

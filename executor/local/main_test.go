@@ -102,7 +102,7 @@ func newBench(store, root string, copied bool) (*bench, error) {
 	logger := slog.New(slog.DiscardHandler)
 	b := &bench{root: root, layout: layout, blobs: cas.Open(layout, digest.BLAKE3), named: named.Open(layout, logger)}
 	b.config = local.Config{
-		Layout: layout, Blobs: b.blobs, Named: b.named, Logger: logger, Path: filepath.SplitList(os.Getenv("PATH")),
+		Layout: layout, Blobs: b.blobs, Named: b.named, Path: filepath.SplitList(os.Getenv("PATH")),
 		Home: os.Getenv("HOME"), Env: os.Getenv, ProgramIndex: filepath.Join(layout.Index(), "programs"),
 		Grace: 500 * time.Millisecond, Copy: copied,
 	}
@@ -117,7 +117,7 @@ func (b *bench) wire() {
 		WriteIndex: func(file string, data []byte) error { return b.layout.WriteFile(file, data, 0o644) },
 	}
 	kept := results.NewChecked(results.NewFiles(b.layout), b.blobs)
-	b.line = executor.New(inputs, local.New(b.config), kept, b.blobs, b.config.Logger)
+	b.line = executor.New(inputs, local.New(b.config), kept, b.blobs)
 }
 
 func (b *bench) start(ctx context.Context, spec action.Spec, request executor.Request) (*action.Result, error) {
@@ -250,16 +250,6 @@ func (b *bench) wantNothingLeft(t testing.TB) {
 	for _, folder := range []string{b.layout.Runs(), b.layout.Temp()} {
 		if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
 			t.Errorf("left in %s: %v, %v", filepath.Base(folder), left, err)
-		}
-	}
-}
-
-// eventually waits until condition holds, at most ten seconds.
-func eventually(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !condition(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within ten seconds: %s", what)
 		}
 	}
 }

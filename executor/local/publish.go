@@ -52,7 +52,7 @@ func (a *attempt) end(ctx context.Context, c checkout) named.Outcome {
 		return outcome
 	}
 	if err := a.runner.config.Named.Compact(ctx, c.ref); err != nil {
-		a.runner.config.Logger.Warn("the cache was not compacted; the next publish tries again", "cache", c.ref.String(), "error", err)
+		a.warn("cache %s was not compacted; the next publish tries again: %v", c.cache.Name, err)
 	}
 	return outcome
 }
