@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/urfave/cli/v3"
 )
@@ -100,7 +101,16 @@ func helpOrUnknown(_ context.Context, command *cli.Command) error {
 	return cli.ShowSubcommandHelp(command)
 }
 
+// usageError says where the flags are listed. The parser does not say how many
+// dashes an unknown flag had, so it is written as flags are here.
 func usageError(_ context.Context, command *cli.Command, err error, _ bool) error {
+	if _, flag, ok := strings.Cut(err.Error(), "flag provided but not defined: -"); ok {
+		dashes := "--"
+		if len(flag) == 1 {
+			dashes = "-"
+		}
+		return fmt.Errorf("there is no flag %s%s; see %s --help", dashes, flag, command.FullName())
+	}
 	return fmt.Errorf("%w; see %s --help", err, command.FullName())
 }
 

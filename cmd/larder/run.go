@@ -26,8 +26,13 @@ func runCommand() *cli.Command {
 	one, options := 1, &runOptions{}
 	return &cli.Command{
 		Name: "run", Usage: "run one command in a sandbox",
-		ArgsUsage: "[flags] [--] COMMAND [ARG...]",
-		Flags:     runFlags(options), StopOnNthArg: &one,
+		UsageText: "larder run [flags] [--] COMMAND [ARG...]",
+		Description: "The command sees the files that -i names, the host's system folders, what --tool\n" +
+			"names, and caches. Flags that take a list (-i, --tool, -o, -e, caches) are repeated:\n" +
+			"-i src -i tests.\n\n" +
+			"OPT of a cache: publish=0,1 (exit codes after which it is kept; default 0), scope=repo|global|TEXT,\n" +
+			"key=TEXT, on-conflict=merge|replace|discard, keep=N (generations for larder cache rollback).",
+		Flags: runFlags(options), StopOnNthArg: &one,
 		DisableSliceFlagSeparator: true,
 		OnUsageError:              usageError,
 		Action: func(ctx context.Context, command *cli.Command) error {
@@ -49,6 +54,9 @@ func run(ctx context.Context, command *cli.Command, options *runOptions) error {
 	result.ExitCode = exitCodeOf(result, err)
 	reportWarnings(result)
 	reportEnd(request.Action, result, err)
+	if text := hint(request.Action, result, err); text != "" {
+		fmt.Fprintf(os.Stderr, "larder: %s\n", text)
+	}
 	if err := writeRecord(options.json, result); err != nil {
 		return err
 	}
@@ -80,7 +88,7 @@ func prepare(command *cli.Command, options *runOptions) (executor.Request, *work
 	if err != nil {
 		return none, nil, err
 	}
-	if err := options.fill(&spec, command.Args().Slice(), shop.settings); err != nil {
+	if err := options.fill(&spec, wholeCommand(os.Args, command.Args().Slice()), shop.settings); err != nil {
 		return none, nil, err
 	}
 	wanted, err := spec.Validate(here)
@@ -97,6 +105,16 @@ func prepare(command *cli.Command, options *runOptions) (executor.Request, *work
 		request.OutputTo = absolute(here, to)
 	}
 	return request, shop, nil
+}
+
+// wholeCommand gives the command its own "--" back: the parser takes the first
+// one of the line for itself, also when it comes right behind the command.
+func wholeCommand(line, parsed []string) []string {
+	start := len(line) - len(parsed)
+	if len(parsed) == 0 || start < 1 || line[start] == parsed[0] {
+		return parsed
+	}
+	return line[start-1:]
 }
 
 func absolute(here, path string) string {
