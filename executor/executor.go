@@ -124,11 +124,7 @@ func (e *Executor) Run(ctx context.Context, request Request) (*action.Result, er
 
 // answer is the path itself.
 func (r *run) answer(ctx context.Context) (*action.Result, error) {
-	surroundings, err := r.executor.runner.Describe(ctx, r.request.Action)
-	if err != nil {
-		return r.failed(), err
-	}
-	inputs, err := r.scan(ctx)
+	surroundings, inputs, err := r.scan(ctx)
 	if err != nil {
 		return r.failed(), err
 	}

@@ -42,15 +42,20 @@ func (r *run) step(name action.Step, work func() (bytes int64, err error)) error
 	return err
 }
 
-func (r *run) scan(ctx context.Context) (*digest.Tree, error) {
-	err := r.step(action.StepScan, func() (bytes int64, err error) {
+// scan looks at all that the key is made of: what the action will see of the
+// machine, and its inputs.
+func (r *run) scan(ctx context.Context) (seen Surroundings, inputs *digest.Tree, err error) {
+	err = r.step(action.StepScan, func() (bytes int64, err error) {
+		if seen, err = r.executor.runner.Describe(ctx, r.request.Action); err != nil {
+			return 0, err
+		}
 		r.inputs, err = r.executor.inputs.scan(ctx, r.request.Action)
 		if err != nil {
 			return 0, err
 		}
 		return r.inputs.Stats.HashedBytes, nil
 	})
-	return r.inputs, err
+	return seen, r.inputs, err
 }
 
 // identify builds the key. Without any use of kept results nobody needs it before

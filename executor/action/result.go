@@ -89,7 +89,7 @@ type Step string
 
 // The steps, in the order in which a local run takes them.
 const (
-	StepScan     Step = "scan"          // read the inputs into a tree
+	StepScan     Step = "scan"          // look at the tools, read the inputs into a tree
 	StepLookup   Step = "lookup"        // look the key up in the results
 	StepCheckout Step = "checkout"      // lease the caches, stack the input tree
 	StepSandbox  Step = "setup_sandbox" // namespaces, mounts, set-up command
