@@ -17,11 +17,12 @@ type Action struct {
 	Env      []Variable // sorted by name
 	Root     string     // absolute host directory
 	Inputs   []string   // patterns in gitignore syntax
+	NoInputs []string   // absolute host paths that are not inputs unless named
 	Trees    []Tree
-	Tools    []string // absolute host paths, sorted
+	Tools    []string // absolute host paths; the bin folder of an earlier one is earlier on PATH
 	Outputs  []Path   // sorted
 	Caches   []Cache  // sorted by path
-	Observe  []string // absolute host paths, sorted
+	Observe  []string // absolute host paths
 	Setup    string
 	Teardown string
 	Network  Network
@@ -112,6 +113,7 @@ func (v *validator) host(path string) string {
 	return filepath.Clean(path)
 }
 
+// hosts keeps the order in which the paths were given, each once.
 func (v *validator) hosts(what string, paths []string) []string {
 	var clean []string
 	for _, path := range paths {
@@ -119,10 +121,11 @@ func (v *validator) hosts(what string, paths []string) []string {
 			v.refuse("%s path: it is empty", what)
 			continue
 		}
-		clean = append(clean, v.host(path))
+		if path = v.host(path); !slices.Contains(clean, path) {
+			clean = append(clean, path)
+		}
 	}
-	slices.Sort(clean)
-	return slices.Compact(clean)
+	return clean
 }
 
 func (v *validator) outputs(texts []string) []Path {

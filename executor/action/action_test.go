@@ -28,7 +28,7 @@ func TestValidateFillsIn(t *testing.T) {
 	}
 	want := &Action{
 		Argv: []string{"mypy"}, Env: []Variable{{"A", "2"}, {"Z", "1"}}, Root: "/base/src",
-		Tools: []string{"/base/venv", "/z"}, Outputs: []Path{{"a/b"}, {"out"}}, Network: NetworkNone, Timeout: 90 * time.Second,
+		Tools: []string{"/z", "/base/venv"}, Outputs: []Path{{"a/b"}, {"out"}}, Network: NetworkNone, Timeout: 90 * time.Second,
 		Caches: []Cache{
 			{Name: name(t, "pip"), Mode: caches.AppendOnly, Path: Path{".cache/pip"}, Scope: "global", Publish: caches.DefaultPublish(), Keep: 2},
 			{Name: name(t, "mypy"), Mode: caches.Mutable, Path: Path{".mypy_cache"}, Scope: "repo", Publish: caches.DefaultPublish(), Keep: 2},
