@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"slices"
 
 	"larder/digest"
 	"larder/executor/action"
@@ -87,8 +88,8 @@ func excluded(a *action.Action) []string {
 	for _, output := range a.Outputs {
 		paths = append(paths, output.String())
 	}
-	for _, tool := range a.Tools {
-		if relative, err := filepath.Rel(a.Root, tool); err == nil && relative != "." && filepath.IsLocal(relative) {
+	for _, path := range slices.Concat(a.Tools, a.NoInputs) {
+		if relative, err := filepath.Rel(a.Root, path); err == nil && relative != "." && filepath.IsLocal(relative) {
 			paths = append(paths, relative)
 		}
 	}

@@ -271,7 +271,14 @@ func (t *table) create(attributes int) {
 
 // makeOverlay gives the layers one by one: a list in one option is cut off
 // without a word when it is long.
+//
+// Where the upper file system has no user attributes the kernel mounts all the
+// same, and fails later, when a directory is made again where one was. So an
+// attribute is tried first, on the work directory, which goes after the run.
 func (t *table) makeOverlay(o *Overlay) {
+	if o.Upper != "" {
+		t.call(unix.SYS_SETXATTR, t.text(o.Work), t.text("user.larder"), t.text("1"), num(1), num(0))
+	}
 	t.call(unix.SYS_FSOPEN, t.text("overlay"), num(unix.FSOPEN_CLOEXEC)).into(regContext)
 	for _, lower := range o.Lowers {
 		t.layer("lowerdir+", lower)

@@ -95,6 +95,9 @@ func prepare(command *cli.Command, options *runOptions) (executor.Request, *work
 	if err != nil {
 		return none, nil, err
 	}
+	if options.json != "" && options.json != "-" {
+		wanted.NoInputs = []string{absolute(here, options.json)}
+	}
 	policy, err := resultPolicy(options, shop.settings)
 	if err != nil {
 		return none, nil, err
