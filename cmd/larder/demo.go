@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v3"
+
+	"larder/caches/layers"
 )
 
 func demoCommand() *cli.Command {
@@ -83,7 +85,7 @@ func newDemonstration(dir string) (*demonstration, error) {
 	}
 	// A demonstration begins cold, so its store and its repositories go.
 	for _, old := range []string{"store", "one", "two", "bare", "bare-two", "go", "go-bare"} {
-		if err := removeAll(filepath.Join(absolute, old)); err != nil {
+		if err := layers.RemoveTree(filepath.Join(absolute, old)); err != nil {
 			return nil, fmt.Errorf("clear the folder of the demo: %w", err)
 		}
 	}

@@ -9,8 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-
-	"larder/caches/layers"
 )
 
 // subject is a real code base and the type checker that looks at it.
@@ -138,5 +136,3 @@ func copyFile(from, to string) error {
 	}
 	return os.WriteFile(to, data, info.Mode().Perm())
 }
-
-func removeAll(path string) error { return layers.RemoveTree(path) }
