@@ -51,6 +51,7 @@ func newApp() *cli.Command {
 			"See what this machine offers:  larder doctor",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "store", Usage: "`DIR` that holds blobs, results and caches (default: $LARDER_STORE, larder.toml, the user's cache directory)"},
+			&cli.BoolFlag{Name: "version", Usage: "print the version", Local: true},
 		},
 		Commands: append([]*cli.Command{
 			runCommand(), digestCommand(), cacheCommand(), doctorCommand(), demoCommand(), versionCommand(),
@@ -95,6 +96,8 @@ func helpOrUnknown(_ context.Context, command *cli.Command) error {
 		return fmt.Errorf("there is no command %q; see larder help (to run a program, write larder run -- %s)", name, name)
 	case name != "":
 		return fmt.Errorf("there is no command %q; see %s --help", command.FullName()+" "+name, command.FullName())
+	case root && command.Bool("version"):
+		return printVersion()
 	case root:
 		return cli.ShowRootCommandHelp(command)
 	}

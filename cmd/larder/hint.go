@@ -29,14 +29,28 @@ func hint(wanted *action.Action, result *action.Result, err error) string {
 // hintForProgram is for a program that could not be started.
 func hintForProgram(wanted *action.Action) string {
 	program := wanted.Argv[0]
-	if !strings.Contains(program, "/") {
-		if slices.Contains(wanted.Argv[1:], "--") {
-			return fmt.Sprintf("the command began at %q: a flag takes one value, so write it again for each (-i src -i tests)", program)
-		}
-		return ""
+	if strings.Contains(program, "/") && !filepath.IsAbs(program) {
+		return hintForPath(wanted, program)
 	}
+	if slices.Contains(wanted.Argv[1:], "--") {
+		return fmt.Sprintf("the command began at %q: a flag takes one value, so write it again for each (-i src -i tests)", program)
+	}
+	if strings.ContainsAny(program, " |;&<>") {
+		return "a command is one word for each argument, without a shell; for a line of shell write -- sh -c 'LINE'"
+	}
+	for _, name := range []string{".venv", "venv"} {
+		environment := filepath.Join(wanted.Root, name)
+		if _, err := os.Stat(filepath.Join(environment, "bin", program)); err == nil {
+			return fmt.Sprintf("%s has it; add --tool %s", environment, environment)
+		}
+	}
+	return ""
+}
+
+// hintForPath is for a program that was named by a path below the root.
+func hintForPath(wanted *action.Action, program string) string {
 	onHost := filepath.Join(wanted.Root, program)
-	if _, err := os.Stat(onHost); err != nil || filepath.IsAbs(program) {
+	if _, err := os.Stat(onHost); err != nil {
 		return ""
 	}
 	environment := filepath.Dir(filepath.Dir(onHost))

@@ -48,7 +48,9 @@ func TestHintNamesWhatPeopleGetWrong(t *testing.T) {
 		{"./tool.sh", "src", ""},
 		{"./none.sh", "", ""},
 		{"venv/bin/lint", "src", "--tool " + filepath.Join(root, "venv") + " -- lint"},
-		{"lint --fix", "", ""},
+		{"lint --fix", "", "add --tool " + filepath.Join(root, "venv")},
+		{"other --fix", "", ""},
+		{"ls|head", "", "sh -c"},
 		{filepath.Join(root, "tool.sh"), "", ""},
 	} {
 		wanted := &action.Action{Argv: strings.Fields(c.argv), Inputs: strings.Fields(c.inputs), Root: root}

@@ -15,11 +15,14 @@ const release = "0.1.0"
 func versionCommand() *cli.Command {
 	return &cli.Command{
 		Name: "version", Usage: "print the version",
-		Action: func(context.Context, *cli.Command) error {
-			_, err := fmt.Printf("larder %s%s (%s, %s/%s)\n", release, revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
-		},
+		OnUsageError: usageError,
+		Action:       func(context.Context, *cli.Command) error { return printVersion() },
 	}
+}
+
+func printVersion() error {
+	_, err := fmt.Printf("larder %s%s (%s, %s/%s)\n", release, revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
 }
 
 func revision() string {
