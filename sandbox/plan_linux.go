@@ -23,12 +23,9 @@ var (
 	nobody = operand{value: ^uintptr(0)}  // -1
 )
 
-// plan makes the table of system calls that makes the sandbox of cfg. It asks
-// the host nothing: what it needs to know is in f.
-func plan(cfg *Config, f facts) (*program, error) {
-	if err := cfg.validate(); err != nil {
-		return nil, err
-	}
+// plan makes the table of system calls that makes the sandbox of cfg, which is
+// valid. It asks the host nothing: what it needs to know is in f.
+func plan(cfg *Config, f facts) *program {
 	root := layOut(cfg, f)
 	t := &table{steps: make([]step, 0, 512)}
 	t.mapUser(f)
@@ -46,7 +43,7 @@ func plan(cfg *Config, f facts) (*program, error) {
 		p.memory.announce = 1
 	}
 	p.keep = t.keep
-	return p, nil
+	return p
 }
 
 // mapUser makes the caller's user the one user of the sandbox. Supplementary

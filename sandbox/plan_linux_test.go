@@ -24,11 +24,10 @@ func planned(t testing.TB, cfg Config) *program {
 	for _, bind := range cfg.Binds {
 		f.real[bind.Source] = bind.Source
 	}
-	p, err := plan(&cfg, f)
-	if err != nil {
+	if err := cfg.validate(); err != nil {
 		t.Fatal(err)
 	}
-	return p
+	return plan(&cfg, f)
 }
 
 // words gives the calls of a number as text: the stage and all strings that

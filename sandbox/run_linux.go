@@ -42,10 +42,7 @@ func Run(ctx context.Context, cfg Config) (Status, error) {
 	if err != nil {
 		return status, err
 	}
-	p, err := plan(&cfg, known)
-	if err != nil {
-		return status, err
-	}
+	p := plan(&cfg, known)
 	b, err := launch(&cfg, p)
 	if err != nil {
 		return status, err
