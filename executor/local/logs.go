@@ -1,11 +1,13 @@
 package local
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"larder/caches/cas"
 	"larder/digest"
@@ -26,6 +28,7 @@ type stream struct {
 	blob    *cas.Writer
 	done    chan error
 	failure error // why the output could not be kept
+	stuck   bool  // something still holds the blob, and always may
 	digest  digest.Digest
 }
 
@@ -90,23 +93,41 @@ func (f *faint) write(p []byte) {
 // onlyReader hides WriteTo, which would bypass the buffer.
 type onlyReader struct{ io.Reader }
 
+// errNotTaken says that whoever reads the output of larder stopped to, and that
+// larder was asked to end.
+var errNotTaken = errors.New("its reader did not take all of it before larder was asked to end")
+
+// lastWords is how long the rest of an output is waited for once larder has been
+// asked to end.
+const lastWords = time.Second
+
 // finish waits until everything that was written has been carried. The command
-// and its descendants are gone, so the pipes end. An error says that the output
-// was not kept; the user has seen it.
-func (l *logs) finish() error {
-	if err := errors.Join(l.stdout.finish(), l.stderr.finish()); err != nil {
+// and its descendants are gone, so the pipes end; a reader that takes nothing is
+// waited for until ctx ends. An error says that the output was not kept; the
+// user has seen it, or does not look.
+func (l *logs) finish(ctx context.Context) error {
+	if err := errors.Join(l.stdout.finish(ctx), l.stderr.finish(ctx)); err != nil {
 		return fmt.Errorf("keep the output of the command: %w", err)
 	}
 	return nil
 }
 
-func (s *stream) finish() error {
+func (s *stream) finish(ctx context.Context) error {
 	if s.write == nil {
 		return s.failure
 	}
 	s.write.Close()
 	s.write = nil
-	s.failure = <-s.done
+	select {
+	case s.failure = <-s.done:
+		return s.failure
+	case <-ctx.Done():
+	}
+	select {
+	case s.failure = <-s.done:
+	case <-time.After(lastWords):
+		s.failure, s.stuck = errNotTaken, true
+	}
 	return s.failure
 }
 
@@ -116,7 +137,7 @@ func (l *logs) commit(result *action.Result) error {
 	if l.stdout.blob == nil {
 		return nil
 	}
-	if err := l.finish(); err != nil {
+	if err := l.finish(context.Background()); err != nil {
 		return err
 	}
 	stdout, errOut := l.stdout.blob.Commit()
@@ -131,10 +152,10 @@ func (l *logs) commit(result *action.Result) error {
 
 // close releases what is still open, after an error.
 func (l *logs) close() {
-	_ = l.finish()
-	for _, blob := range []*cas.Writer{l.stdout.blob, l.stderr.blob} {
-		if blob != nil {
-			blob.Abort()
+	_ = l.finish(context.Background())
+	for _, s := range []*stream{&l.stdout, &l.stderr} {
+		if s.blob != nil && !s.stuck {
+			s.blob.Abort()
 		}
 	}
 	if l.steps != nil {

@@ -53,7 +53,7 @@ func (a *attempt) run(ctx context.Context) error {
 	start := time.Now()
 	a.status, err = sandbox.Run(ctx, config)
 	a.emitRun(start)
-	_ = a.logs.finish() // what it could not keep is told when it is committed
+	_ = a.logs.finish(ctx) // what it could not keep is told when it is committed
 	if err != nil {
 		return err
 	}
