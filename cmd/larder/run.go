@@ -51,6 +51,7 @@ func run(ctx context.Context, command *cli.Command, options *runOptions) error {
 	defer stop()
 	request.Signals = signals
 	result, err := shop.executor().Run(ctx, request)
+	err = brokenOff(ctx, err)
 	result.ExitCode = exitCodeOf(result, err)
 	reportWarnings(result)
 	reportEnd(request.Action, result, err)
@@ -202,6 +203,15 @@ func afterGrace(ctx context.Context, cancel context.CancelFunc) {
 	context.AfterFunc(ctx, func() { stop.Stop() })
 }
 
+// brokenOff says that what failed was broken off by a signal, as while the inputs
+// are read, when there is no command yet that could end by it.
+func brokenOff(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	return fmt.Errorf("interrupted: %w", err)
+}
+
 // exitCodeOf gives the exit code of the process: the command's own, or one that
 // says what larder could not do.
 func exitCodeOf(result *action.Result, err error) int {
@@ -246,8 +256,11 @@ func reportWarnings(result *action.Result) {
 		for _, violation := range cache.Violations {
 			fmt.Fprintf(os.Stderr, "larder: warning: cache %s: %s %s\n", cache.Name, violation.Path, violationText(violation.Kind))
 		}
-		for _, path := range cache.Conflicts {
-			fmt.Fprintf(os.Stderr, "larder: warning: cache %s: %s %s\n", cache.Name, path, conflictText(cache.Outcome))
+		if n := len(cache.Conflicts); n > 0 {
+			fmt.Fprintf(os.Stderr, "larder: warning: cache %s: %s %s\n", cache.Name, cache.Conflicts[0], conflictText(cache.Outcome))
+			if n > 1 {
+				fmt.Fprintf(os.Stderr, "larder: warning: cache %s: the same with %d more; --json names them\n", cache.Name, n-1)
+			}
 		}
 	}
 }
