@@ -59,7 +59,7 @@ func toolState(ctx context.Context, t tool, index *digest.Index, fn digest.Funct
 	}
 	if !info.IsDir() {
 		d, err := digest.FileDigest(t.path, index)
-		return d.String(), err
+		return fmt.Sprintf("%s %#o", d, info.Mode().Perm()), err
 	}
 	var leftOut []string
 	for _, hidden := range t.hidden {
@@ -73,7 +73,7 @@ func toolState(ctx context.Context, t tool, index *digest.Index, fn digest.Funct
 
 // packageState fingerprints what the host has installed: its release and the
 // data bases of the package managers that there may be. /usr/local is outside of
-// their care, so its folders count by their times.
+// their care, so the folders that installing changes count by their times.
 func packageState(index *digest.Index) string {
 	var state strings.Builder
 	for _, path := range []string{
@@ -84,12 +84,24 @@ func packageState(index *digest.Index) string {
 			fmt.Fprintf(&state, "%s %s\n", path, d)
 		}
 	}
-	for _, path := range []string{"/var/lib/pacman/local", "/usr/local/bin", "/usr/local/lib"} {
+	for _, path := range append(installFolders("/usr/local"), "/var/lib/pacman/local") {
 		if info, err := os.Stat(path); err == nil {
 			fmt.Fprintf(&state, "%s %d\n", path, info.ModTime().UnixNano())
 		}
 	}
 	return digest.Of(digest.BLAKE3, []byte(state.String())).Hash()
+}
+
+// installFolders lists the folders below prefix whose times change when something
+// is installed there: by hand, or by the package managers of languages, which
+// replace a package without touching anything above its own folder.
+func installFolders(prefix string) []string {
+	var folders []string
+	for _, pattern := range []string{"*", "lib/*", "lib/python*/*-packages", "lib/node_modules/@*"} {
+		found, _ := filepath.Glob(filepath.Join(prefix, pattern)) // fails for a wrong pattern only
+		folders = append(folders, found...)
+	}
+	return folders
 }
 
 func missingTool(path string, err error) error {
