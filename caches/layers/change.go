@@ -3,6 +3,8 @@ package layers
 import (
 	"errors"
 	"fmt"
+
+	"golang.org/x/sys/unix"
 )
 
 // ChangeKind says what a private layer does to one path of the stack below it.
@@ -127,8 +129,17 @@ func (d *differ) removed(below *node) {
 		Entry: Entry{Path: below.Path, Kind: Whiteout}})
 }
 
+// longestPath leaves room for what a path becomes in a layer, in a merged layer
+// and in the trash: a path that only just fits in a private layer could be
+// published, but not be merged or removed.
+const longestPath = unix.PathMax - 128
+
 // name records what the upper layer does to one name, and descends.
 func (d *differ) name(upper, below node, name string, hidden bool) error {
+	if path := join(upper.dirs[0].path, name); len(path) > longestPath {
+		return fmt.Errorf("a path that begins with %.40s: with %d bytes it is too long for the store; shorten it, or move the store up: %w",
+			upper.Path, len(path), unix.ENAMETOOLONG)
+	}
 	at, err := inspect(upper.dirs[0], name)
 	if err != nil {
 		return err

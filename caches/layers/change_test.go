@@ -1,10 +1,12 @@
 package layers_test
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -261,5 +263,23 @@ func TestAccessControlListsAreNotPublished(t *testing.T) {
 	check(t, err)
 	if info.Mode() != 0o644 {
 		t.Errorf("a file that is made later has mode %v, want 0644", info.Mode())
+	}
+}
+
+func TestAPathThatWouldNotFitIntoALayerIsRefused(t *testing.T) {
+	b := newBench(t)
+	private, err := b.run.Private("deep")
+	check(t, err)
+	at := private.Upper
+	for len(at)+201 < unix.PathMax-128 {
+		at = filepath.Join(at, strings.Repeat("d", 200))
+		check(t, os.Mkdir(at, 0o755))
+	}
+	_, err = layers.Changes(private.Upper, nil)
+	check(t, err)
+	name := strings.Repeat("f", min(250, unix.PathMax-len(at)-10))
+	check(t, os.WriteFile(filepath.Join(at, name), nil, 0o644))
+	if _, err := layers.Changes(private.Upper, nil); !errors.Is(err, unix.ENAMETOOLONG) || len(err.Error()) > 300 {
+		t.Errorf("got error %v, want a short one that wraps ENAMETOOLONG", err)
 	}
 }
