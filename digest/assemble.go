@@ -65,12 +65,14 @@ func (t *Tree) add(fn Function, d Directory) Digest {
 }
 
 // assembleSub adds a folder in a folder, unless it is there only for what might
-// have been in it.
+// have been in it. A folder that is empty on the disk is an input like any; one
+// of which everything was left out is not, or a tool that keeps its own ignored
+// folder in the repository would change the tree by being used.
 func (s *scanner) assembleSub(tree *Tree, d *Directory, i *item) {
 	before := len(tree.Entries)
 	content := s.assembleFolder(tree, i.folder)
 	empty := len(tree.Entries) == before
-	if empty && !i.folder.selected || !s.checkItem(i) {
+	if empty && (!i.folder.selected || len(i.folder.items) > 0) || !s.checkItem(i) {
 		return
 	}
 	d.Directories = append(d.Directories, Sub{i.name(), content})

@@ -58,7 +58,10 @@ type Surroundings struct {
 	// Properties takes the state of all that a result depends on. It may take
 	// long, and may be called while the action runs.
 	Properties func(ctx context.Context) ([]action.Property, error)
-	Handle     any
+	// Visible lists host paths that the action sees as tools. Where they lie
+	// below the root they are no inputs.
+	Visible []string
+	Handle  any
 }
 
 // Job is an action on its way through a runner.

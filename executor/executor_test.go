@@ -168,7 +168,7 @@ func TestDeclaredPathsAreNoInputsUnlessNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree, err := b.line.inputs.scan(t.Context(), checked)
+	tree, err := b.line.inputs.scan(t.Context(), checked, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

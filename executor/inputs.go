@@ -22,22 +22,22 @@ type Inputs struct {
 	WriteIndex func(file string, data []byte) error
 }
 
-func (in Inputs) scan(ctx context.Context, a *action.Action) (*digest.Tree, error) {
-	tree, err := in.scanRoot(ctx, a)
+func (in Inputs) scan(ctx context.Context, a *action.Action, tools []string) (*digest.Tree, error) {
+	tree, err := in.scanRoot(ctx, a, tools)
 	if err != nil || len(a.Trees) == 0 {
 		return tree, err
 	}
 	return in.graft(ctx, tree, a.Trees)
 }
 
-func (in Inputs) scanRoot(ctx context.Context, a *action.Action) (*digest.Tree, error) {
+func (in Inputs) scanRoot(ctx context.Context, a *action.Action, tools []string) (*digest.Tree, error) {
 	if len(a.Inputs) == 0 {
 		return digest.FromEntries(in.Function, nil)
 	}
 	file := in.IndexFile(a.Root)
 	index := digest.LoadIndex(file, in.Function)
 	tree, err := digest.Scan(ctx, a.Root, digest.ScanOptions{
-		Function: in.Function, Patterns: a.Inputs, Exclude: excluded(a), Index: index,
+		Function: in.Function, Patterns: a.Inputs, Exclude: excluded(a, tools), Index: index,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the inputs: %w", err)
@@ -80,7 +80,7 @@ func (l layered) Blob(ctx context.Context, d digest.Digest) ([]byte, error) {
 
 // excluded lists what is under the root but is not an input unless a pattern
 // names it: a bare tool's cache, an earlier run's outputs, a bound tool.
-func excluded(a *action.Action) []string {
+func excluded(a *action.Action, tools []string) []string {
 	var paths []string
 	for _, cache := range a.Caches {
 		paths = append(paths, cache.Path.String())
@@ -88,7 +88,7 @@ func excluded(a *action.Action) []string {
 	for _, output := range a.Outputs {
 		paths = append(paths, output.String())
 	}
-	for _, path := range slices.Concat(a.Tools, a.NoInputs) {
+	for _, path := range slices.Concat(a.Tools, tools, a.NoInputs) {
 		if relative, err := filepath.Rel(a.Root, path); err == nil && relative != "." && filepath.IsLocal(relative) {
 			paths = append(paths, relative)
 		}

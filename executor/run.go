@@ -49,7 +49,7 @@ func (r *run) scan(ctx context.Context) (seen Surroundings, inputs *digest.Tree,
 		if seen, err = r.executor.runner.Describe(ctx, r.request.Action); err != nil {
 			return 0, err
 		}
-		r.inputs, err = r.executor.inputs.scan(ctx, r.request.Action)
+		r.inputs, err = r.executor.inputs.scan(ctx, r.request.Action, seen.Visible)
 		if err != nil {
 			return 0, err
 		}

@@ -73,7 +73,7 @@ func (e *ExecError) Error() string {
 	case e.MissingInterpreter:
 		return fmt.Sprintf("%s: the file is there, but the interpreter that it names (first line, or ELF header) is not visible in the sandbox; make that one visible too", e.Path)
 	case e.NotFound():
-		return fmt.Sprintf("%s: not found in the sandbox; check the spelling, PATH, and that its host directory is visible", e.Program)
+		return fmt.Sprintf("%s: not found in the sandbox; check the spelling, and that the folder it is in is on PATH or named with --tool", e.Program)
 	case e.Errno == syscall.EACCES:
 		return fmt.Sprintf("%s: found, but not executable; check its mode (chmod +x), and that it is not a directory", e.Path)
 	case e.Errno == syscall.ENOEXEC:

@@ -2,6 +2,7 @@ package cas
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -62,27 +63,17 @@ func exportFolder(at string) error {
 }
 
 func exportLink(target, at string) error {
-	temp, err := besides(at)
-	if err != nil {
-		return err
-	}
+	temp := besides(at)
 	defer os.Remove(temp)
-	if err := os.Remove(temp); err != nil {
-		return fmt.Errorf("write link %s: %w", at, err)
-	}
 	if err := os.Symlink(target, temp); err != nil {
 		return fmt.Errorf("write link %s: %w", at, err)
 	}
 	return moveOver(temp, at)
 }
 
-// besides makes an empty file of ours beside at, so that a rename can follow.
-func besides(at string) (string, error) {
-	file, err := os.CreateTemp(filepath.Dir(at), ".larder-*")
-	if err != nil {
-		return "", fmt.Errorf("write %s: %w", at, err)
-	}
-	return file.Name(), file.Close()
+// besides names a file of ours beside at, so that a rename can follow.
+func besides(at string) string {
+	return filepath.Join(filepath.Dir(at), ".larder-"+rand.Text()[:12])
 }
 
 func moveOver(temp, at string) error {
@@ -95,29 +86,36 @@ func moveOver(temp, at string) error {
 	return nil
 }
 
+// exportFile writes a file with the mode that the caller's umask leaves, as the
+// tool itself would have.
 func (s *Store) exportFile(entry digest.Entry, at string) error {
 	if s.upToDate(entry, at) {
 		return nil
 	}
-	temp, err := besides(at)
+	temp := besides(at)
+	file, err := os.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, wantedMode(entry.Executable))
 	if err != nil {
-		return err
-	}
-	defer os.Remove(temp)
-	if err := s.fill(temp, entry.Digest); err != nil {
 		return fmt.Errorf("write %s: %w", at, err)
 	}
-	if err := os.Chmod(temp, exportMode(entry.Executable)); err != nil {
+	defer os.Remove(temp)
+	if err := s.fill(file, entry.Digest); err != nil {
 		return fmt.Errorf("write %s: %w", at, err)
 	}
 	return moveOver(temp, at)
+}
+
+func wantedMode(isExecutable bool) os.FileMode {
+	if isExecutable {
+		return 0o777
+	}
+	return 0o666
 }
 
 // upToDate spares a file that has the bytes already: its time stays, and so do
 // the conclusions that other tools draw from it.
 func (s *Store) upToDate(entry digest.Entry, at string) bool {
 	info, err := os.Lstat(at)
-	if err != nil || !info.Mode().IsRegular() || info.Size() != entry.Digest.Size() || info.Mode().Perm()&0o100 != exportMode(entry.Executable)&0o100 {
+	if err != nil || !info.Mode().IsRegular() || info.Size() != entry.Digest.Size() || info.Mode().Perm()&0o100 != wantedMode(entry.Executable)&0o100 {
 		return false
 	}
 	file, err := os.Open(at)
@@ -129,19 +127,15 @@ func (s *Store) upToDate(entry digest.Entry, at string) bool {
 	return err == nil && have == entry.Digest
 }
 
-func exportMode(isExecutable bool) os.FileMode { return formOf(isExecutable).mode() }
-
-// fill copies a blob into the file at path and checks the bytes on the way.
-func (s *Store) fill(path string, d digest.Digest) error {
+// fill copies a blob into a file, which it closes, and checks the bytes on the
+// way.
+func (s *Store) fill(file *os.File, d digest.Digest) error {
+	defer file.Close()
 	blob, err := s.Open(d)
 	if err != nil {
 		return err
 	}
 	defer blob.Close()
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
-	if err != nil {
-		return err
-	}
 	hasher := digest.NewHasher(s.fn)
 	_, err = io.CopyBuffer(io.MultiWriter(file, hasher), contextReader{context.Background(), blob}, make([]byte, bufferSize(d.Size())))
 	if err := errors.Join(err, file.Close()); err != nil {

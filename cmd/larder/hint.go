@@ -53,10 +53,6 @@ func hintForPath(wanted *action.Action, program string) string {
 	if _, err := os.Stat(onHost); err != nil {
 		return ""
 	}
-	environment := filepath.Dir(filepath.Dir(onHost))
-	if _, err := os.Stat(filepath.Join(environment, "pyvenv.cfg")); err == nil {
-		return fmt.Sprintf("%s is a virtual environment; name it as a tool and its program without a folder: --tool %s -- %s", environment, environment, filepath.Base(program))
-	}
 	if len(wanted.Inputs) == 0 {
 		return fmt.Sprintf("%s is not among the inputs; add -i %s", onHost, program)
 	}

@@ -47,7 +47,6 @@ func TestHintNamesWhatPeopleGetWrong(t *testing.T) {
 		{"./tool.sh", "", "add -i ./tool.sh"},
 		{"./tool.sh", "src", ""},
 		{"./none.sh", "", ""},
-		{"venv/bin/lint", "src", "--tool " + filepath.Join(root, "venv") + " -- lint"},
 		{"lint --fix", "", "add --tool " + filepath.Join(root, "venv")},
 		{"other --fix", "", ""},
 		{"ls|head", "", "sh -c"},

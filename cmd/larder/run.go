@@ -285,6 +285,14 @@ func conflictText(outcome string) string {
 	return "was added by another run first, with other content, which stays"
 }
 
+// notPublished is what else there is to say after an interruption.
+func notPublished(wanted *action.Action) string {
+	if len(wanted.Caches) == 0 {
+		return ""
+	}
+	return "; its caches were not published"
+}
+
 // reportEnd says what happened when it was not simply the command's own end.
 func reportEnd(wanted *action.Action, result *action.Result, err error) {
 	switch {
@@ -293,9 +301,9 @@ func reportEnd(wanted *action.Action, result *action.Result, err error) {
 	case result.Status == action.StatusTimeout:
 		complain(fmt.Errorf("%s ran longer than %s and was ended; give it more time with --timeout", wanted.Argv[0], wanted.Timeout))
 	case result.Status == action.StatusKilled && result.Signal != 0:
-		complain(fmt.Errorf("%s was ended by signal %d (%s); its caches were not published", wanted.Argv[0], result.Signal, syscall.Signal(result.Signal)))
+		complain(fmt.Errorf("%s was ended by signal %d (%s)%s", wanted.Argv[0], result.Signal, syscall.Signal(result.Signal), notPublished(wanted)))
 	case result.Status == action.StatusKilled:
-		complain(fmt.Errorf("%s was interrupted; its caches were not published", wanted.Argv[0]))
+		complain(fmt.Errorf("%s was interrupted%s", wanted.Argv[0], notPublished(wanted)))
 	case result.Status == action.StatusFailed && len(result.Outputs) > 0:
 		complain(fmt.Errorf("%s failed, so its outputs were not written back%s", wanted.Argv[0], whereOutputsAre(result.Outputs)))
 	}

@@ -45,6 +45,8 @@ func runFlags(o *runOptions) []cli.Flag {
 		&cli.BoolFlag{Name: "strict", Destination: &o.strict, Usage: "breaking the rules of an append-only cache fails the action"},
 		onlyFlag("host", "system", "what of the host is visible: `system`"),
 		onlyFlag("keep-sandbox", "never", "`never`"),
+		onlyFlag("exec", "local", "where to run: `local`"),
+		onlyFlag("remote-caches", "none", "named caches on a cluster: `none`"),
 		textFlag("json", &o.json, "write the result record to `FILE` (-: standard output)"),
 		textFlag("spec", &o.spec, "read the request from `FILE`; flags override it"),
 	}, laterFlags()...)
@@ -81,7 +83,7 @@ func onlyFlag(name, only, usage string) cli.Flag {
 // laterFlags are those of the published contract that this version lacks.
 func laterFlags() []cli.Flag {
 	return append(laterSwitches("explain"), laterValues("payload", "memory", "pids", "cpu-time", "output-limit",
-		"remote", "instance", "exec", "remote-caches", "trace", "preset")...)
+		"remote", "instance", "trace", "preset")...)
 }
 
 // laterSwitches are refused flags without a value.

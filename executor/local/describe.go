@@ -23,7 +23,19 @@ func (r *Runner) Describe(_ context.Context, a *action.Action) (executor.Surroun
 		return executor.Surroundings{}, err
 	}
 	states := func(ctx context.Context) ([]action.Property, error) { return r.states(ctx, seen) }
-	return executor.Surroundings{Properties: states, Handle: seen}, nil
+	return executor.Surroundings{Properties: states, Visible: seen.folders(), Handle: seen}, nil
+}
+
+// folders are the trees that tools were installed in. A program that is visible
+// alone may be a script of the repository, which is an input all the same.
+func (f found) folders() []string {
+	var folders []string
+	for _, t := range f.visible {
+		if isDirectory(t.path) {
+			folders = append(folders, t.path)
+		}
+	}
+	return folders
 }
 
 func (r *Runner) states(ctx context.Context, seen found) ([]action.Property, error) {

@@ -92,12 +92,21 @@ func (a *attempt) configure(ctx context.Context) (sandbox.Config, error) {
 	return sandbox.Config{
 		View: sandbox.SystemView(), Binds: append(toolBinds, binds...), Overlays: overlays,
 		Private: private, Network: networkOf(wanted.Network),
-		Args: wanted.Argv, Env: environment(wanted, seen.bins),
+		Args: seen.command(wanted.Argv), Env: environment(wanted, seen.bins),
 		Setup: shell(wanted.Setup), Teardown: shell(wanted.Teardown),
 		Stdin: a.feed.given, Stdout: stdout, Stderr: stderr, Log: a.logs.steps,
 		Terminal: streams.Input.Kind == executor.InputTerminal,
 		Signals:  a.relay(ctx), Timeout: wanted.Timeout, Grace: a.runner.config.Grace,
 	}, nil
+}
+
+// command names a program that was given by a path as it is on the host, which
+// is where the sandbox has it.
+func (f found) command(argv []string) []string {
+	if f.program == "" || !strings.Contains(argv[0], "/") {
+		return argv
+	}
+	return append([]string{f.program}, argv[1:]...)
 }
 
 // toolBinds shows each tool at its own place, and hides in it what the action

@@ -71,11 +71,11 @@ func (h host) find(argv0 string, declared []string) (found, error) {
 // it names a file below the working directory. When the only files of that name
 // are not executable it is the first of them, so that the sandbox can say so.
 func (h host) locate(argv0 string, bins []string) string {
+	if filepath.IsAbs(argv0) && isFile(argv0) {
+		return filepath.Clean(argv0)
+	}
 	if strings.Contains(argv0, "/") {
-		if filepath.IsAbs(argv0) && isFile(argv0) {
-			return argv0
-		}
-		return ""
+		return h.ofEnvironment(argv0)
 	}
 	var second string
 	for _, folder := range append(slices.Clone(bins), h.path...) {
@@ -95,6 +95,16 @@ func (h host) locate(argv0 string, bins []string) string {
 		}
 	}
 	return second
+}
+
+// ofEnvironment finds the program of a virtual environment below the root that
+// is named by its path: its first line says where it is on the host.
+func (h host) ofEnvironment(argv0 string) string {
+	path := filepath.Join(h.root, argv0)
+	if !isExecutable(path) || !isFile(filepath.Join(filepath.Dir(filepath.Dir(path)), "pyvenv.cfg")) {
+		return ""
+	}
+	return path
 }
 
 // exposeProgram makes a program visible with what it needs: the tree that it is
