@@ -286,6 +286,8 @@ func (t *table) makeOverlay(o *Overlay) {
 		t.flag("volatile")
 	}
 	t.flag("userxattr")
+	// A layer may still be the upper one of a sandbox that is just going.
+	t.option("index", "off")
 	t.at(stageOverlay, t.path)
 	t.create(unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV)
 }

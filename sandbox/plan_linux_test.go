@@ -83,7 +83,7 @@ func TestPlanOfAnOverlay(t *testing.T) {
 			got = append(got, rest)
 		}
 	}
-	want := []string{"lowerdir+|/l1", "lowerdir+|/l2", `upperdir|/u\\p`, "workdir|/w", "volatile", "userxattr"}
+	want := []string{"lowerdir+|/l1", "lowerdir+|/l2", `upperdir|/u\\p`, "workdir|/w", "volatile", "userxattr", "index|off"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

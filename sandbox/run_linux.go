@@ -18,7 +18,8 @@ var ErrLost = errors.New("sandbox: its process 1 was killed from outside, or mem
 const defaultGrace = 2 * time.Second
 
 // Run makes a sandbox, runs the set-up, the command and the tear-down of cfg
-// in it, and returns when none of their processes is left.
+// in it, and returns when none of their processes is left. Process 1, which runs
+// no program, may still be taking its mounts down then.
 //
 // A failing set-up leaves the command out. A tear-down runs whenever a set-up
 // or the command was started, and changes nothing in the status of these. When
@@ -49,7 +50,11 @@ func Run(ctx context.Context, cfg Config) (Status, error) {
 	}
 	s := &supervisor{cfg: &cfg, plan: p, box: b, status: status, began: began, clock: time.NewTimer(time.Hour)}
 	s.clock.Stop()
-	err = errors.Join(s.supervise(ctx), b.close())
+	if err = s.supervise(ctx); err == nil && !s.ending {
+		b.leave()
+	} else {
+		err = errors.Join(err, b.close())
+	}
 	s.endTerminal()
 	return s.status, err
 }

@@ -55,8 +55,7 @@ func settingDirectories() []string {
 func settingFiles() []string {
 	return []string{
 		"ld.so.cache", "ld.so.conf", "ssl/openssl.cnf", "os-release", "debian_version", "lsb-release",
-		"localtime", "timezone", "locale.alias", "locale.conf", "mime.types", "protocols", "services", "magic",
-		"shells", "inputrc", "bash.bashrc", "profile", "login.defs", "host.conf", "gai.conf",
+		"localtime", "timezone", "locale.alias", "locale.conf", "mime.types", "protocols", "services", "profile",
 	}
 }
 

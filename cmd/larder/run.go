@@ -170,7 +170,7 @@ func streamsFor(policy executor.ResultPolicy, record string) executor.Streams {
 
 // relaySignals passes signals to larder on to the command. After the first one
 // that asks for an end, and the time of grace, the context is cancelled.
-func relaySignals(ctx context.Context) (context.Context, <-chan os.Signal, func()) {
+func relaySignals(ctx context.Context) (context.Context, <-chan os.Signal, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	received := make(chan os.Signal, 8)
 	signal.Notify(received, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
@@ -190,10 +190,7 @@ func relaySignals(ctx context.Context) (context.Context, <-chan os.Signal, func(
 			}
 		}
 	}()
-	return ctx, passed, func() {
-		signal.Stop(received)
-		cancel()
-	}
+	return ctx, passed, cancel
 }
 
 // afterGrace cancels when half of the time of grace is over; the runner gives
