@@ -83,7 +83,7 @@ type supervisor struct {
 	over    bool // the command has ended, or never will start
 }
 
-// supervise returns when process 1 has finished or is gone.
+// supervise returns when process 1 has reported the last stage, or is gone.
 func (s *supervisor) supervise(ctx context.Context) error {
 	records := make(chan record, stageCount)
 	go func() {
@@ -104,6 +104,10 @@ func (s *supervisor) supervise(ctx context.Context) error {
 				return s.verdict()
 			}
 			s.note(r)
+			if s.complete() && !s.ending {
+				s.clock.Stop()
+				return s.failure
+			}
 		case signal, ok := <-signals:
 			if !ok {
 				signals = nil
@@ -121,11 +125,17 @@ func (s *supervisor) supervise(ctx context.Context) error {
 // verdict is the error of a run whose process 1 has ended.
 func (s *supervisor) verdict() error {
 	s.clock.Stop()
-	complete := s.over && (s.status.Teardown != nil || s.plan.stages[stageTeardown].program == "")
-	if s.failure == nil && !complete && !s.ending {
+	if s.failure == nil && !s.complete() && !s.ending {
 		return ErrLost
 	}
 	return s.failure
+}
+
+// complete reports whether the last word of process 1 has been heard. It speaks
+// when it has reaped all others; the end of its socket comes later, when the
+// kernel has taken its mounts down.
+func (s *supervisor) complete() bool {
+	return s.over && (s.status.Teardown != nil || s.plan.stages[stageTeardown].program == "")
 }
 
 // pass hands a signal on to what is running.
