@@ -100,6 +100,10 @@ func (r *run) keep(ctx context.Context, outcome *Outcome, observed []results.Obs
 	if !r.request.Results.Write || !r.worthKeeping(outcome) {
 		return
 	}
+	if !r.sameSurroundings(ctx) {
+		result.Warnings = append(result.Warnings, "the result was not kept: a tool or the host's packages changed while the command ran")
+		return
+	}
 	record := &results.Record{
 		Format: results.Format, ExitCode: result.ExitCode,
 		Stdout: result.StdoutDigest, Stderr: result.StderrDigest, OutputTree: result.OutputDigest,
@@ -113,6 +117,15 @@ func (r *run) keep(ctx context.Context, outcome *Outcome, observed []results.Obs
 	if err := r.executor.results.Record(ctx, r.key.Digest, record); err != nil {
 		result.Warnings = append(result.Warnings, "the result was not kept: "+err.Error())
 	}
+}
+
+// sameSurroundings looks again at what of the machine the key holds. The inputs
+// are a copy that nobody changes, but a tool is the host's own: one that was
+// replaced between the key and the command would leave its answer under the key
+// of the other.
+func (r *run) sameSurroundings(ctx context.Context) bool {
+	properties, err := r.surroundings.Properties(ctx)
+	return err == nil && r.request.Action.Key(r.inputs.Root, properties).Digest == r.key.Digest
 }
 
 // worthKeeping: an answer that depended on what was typed or piped in is not an

@@ -151,3 +151,21 @@ func TestObservationsAreTakenBeforeTheRun(t *testing.T) {
 		t.Error("nothing was kept")
 	}
 }
+
+// A tool that is replaced between the key and the end of the command would leave
+// its answer under the key of the other.
+func TestAnswersOfAChangedMachineAreNotKept(t *testing.T) {
+	b := newBench(t, &runner{replaces: true})
+	first := b.run(t, action.Spec{}, readWrite())
+	if first.err != nil || len(b.records.kept) != 0 {
+		t.Fatalf("%v, %d records, want none", first.err, len(b.records.kept))
+	}
+	if len(first.Warnings) != 1 || !strings.Contains(first.Warnings[0], "changed while the command ran") {
+		t.Errorf("warnings %q, want one that says why", first.Warnings)
+	}
+	b.runner.replaces = false
+	b.run(t, action.Spec{}, readWrite())
+	if len(b.records.kept) != 1 {
+		t.Errorf("%d records after a run that changed nothing, want 1", len(b.records.kept))
+	}
+}

@@ -23,6 +23,8 @@ type runner struct {
 	outputs        []string // paths that the command "makes", each holding its own name
 	code           int
 	input          InputUse
+	machine        string // the state of the machine
+	replaces       bool   // running changes that state
 	describeErr    error
 	executeErr     error
 	runs           int
@@ -30,13 +32,16 @@ type runner struct {
 
 func (r *runner) Describe(context.Context, *action.Action) (Surroundings, error) {
 	properties := func(context.Context) ([]action.Property, error) {
-		return []action.Property{{Name: "machine", Value: "m"}}, nil
+		return []action.Property{{Name: "machine", Value: "m" + r.machine}}, nil
 	}
 	return Surroundings{Properties: properties, Handle: r}, r.describeErr
 }
 
 func (r *runner) Execute(_ context.Context, job Job) (*Outcome, error) {
 	r.runs++
+	if r.replaces {
+		r.machine += "+"
+	}
 	for _, step := range []action.Step{action.StepCheckout, action.StepSandbox, action.StepRun, action.StepCapture, action.StepPublish} {
 		job.Emit(Event{Step: step, Start: time.Now(), Duration: time.Millisecond})
 	}

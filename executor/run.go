@@ -17,10 +17,12 @@ type run struct {
 	request  Request
 	key      action.Key
 	keyed    chan error // the key is being made beside the command
-	inputs   *digest.Tree
-	began    time.Time
-	timings  map[action.Step]float64
-	warnings []string // for the result, once there is one
+	// surroundings are looked at again before an answer is kept.
+	surroundings Surroundings
+	inputs       *digest.Tree
+	began        time.Time
+	timings      map[action.Step]float64
+	warnings     []string // for the result, once there is one
 }
 
 func (e *Executor) begin(request Request) *run {
@@ -68,6 +70,7 @@ func (r *run) identify(ctx context.Context, surroundings Surroundings) error {
 		}
 		return err
 	}
+	r.surroundings = surroundings
 	if r.request.Results != (ResultPolicy{}) {
 		return build()
 	}

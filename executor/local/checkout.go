@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -49,8 +50,10 @@ func (a *attempt) checkOut(ctx context.Context) error {
 func (a *attempt) stackInputs(ctx context.Context) (err error) {
 	blobs := a.runner.config.Blobs
 	if len(a.job.Inputs.Entries) == 0 && len(a.job.Inputs.Directories) <= 1 {
-		a.work.upper, err = a.folder.Dir("build")
-		return err
+		if a.work.upper, err = a.folder.Dir("build"); err != nil {
+			return err
+		}
+		return os.Chmod(a.work.upper, 0o755) // as with inputs, whatever the umask
 	}
 	a.work.tree, err = blobs.Tree(ctx, a.job.Inputs, a.origin())
 	if err != nil {
