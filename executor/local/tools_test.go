@@ -23,7 +23,7 @@ func newMachine(t *testing.T) *machine {
 		t.Fatal(err)
 	}
 	m := &machine{t: t, dir: dir}
-	m.host = host{home: m.at("home/me"), root: m.at("home/me/work/app"), env: func(string) string { return "" }}
+	m.host = host{home: m.at("home/me"), root: m.at("home/me/src/app"), env: func(string) string { return "" }}
 	for _, folder := range []string{m.host.root, m.host.home + "/bin"} {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			t.Fatal(err)
@@ -196,7 +196,7 @@ func TestFindTakesNoMoreThanIsNeeded(t *testing.T) {
 			return nil
 		}, "", nil, nil},
 		{"a program of the action", "./tool", func(m *machine) []string {
-			m.program("home/me/work/app/tool", "x")
+			m.program("home/me/src/app/tool", "x")
 			return nil
 		}, "", nil, nil},
 		{"a system program", "sh", func(m *machine) []string {
@@ -258,7 +258,7 @@ func TestFindPyenvShims(t *testing.T) {
 				m.file("home/me/.pyenv/versions/"+version+"/lib/x", "", 0o644)
 			}
 			m.program("home/me/.pyenv/versions/3.9/bin/python", "x")
-			for path, text := range map[string]string{"home/me/work/app/.python-version": c.local, "home/me/work/.python-version": c.above, "home/me/.pyenv/version": c.global} {
+			for path, text := range map[string]string{"home/me/src/app/.python-version": c.local, "home/me/src/.python-version": c.above, "home/me/.pyenv/version": c.global} {
 				if text != "" {
 					m.file(path, text, 0o644)
 				}
