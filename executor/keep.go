@@ -100,7 +100,7 @@ func (r *run) keep(ctx context.Context, outcome *Outcome, observed []results.Obs
 	if !r.request.Results.Write || !r.worthKeeping(outcome) {
 		return
 	}
-	if !r.sameSurroundings(ctx) {
+	if r.unchanged == nil || !<-r.unchanged {
 		result.Warnings = append(result.Warnings, "the result was not kept: a tool or the host's packages changed while the command ran")
 		return
 	}
@@ -119,13 +119,18 @@ func (r *run) keep(ctx context.Context, outcome *Outcome, observed []results.Obs
 	}
 }
 
-// sameSurroundings looks again at what of the machine the key holds. The inputs
-// are a copy that nobody changes, but a tool is the host's own: one that was
-// replaced between the key and the command would leave its answer under the key
-// of the other.
-func (r *run) sameSurroundings(ctx context.Context) bool {
-	properties, err := r.surroundings.Properties(ctx)
-	return err == nil && r.request.Action.Key(r.inputs.Root, properties).Digest == r.key.Digest
+// lookAgain takes what of the machine the key holds once more, when the command
+// has ended and while its outputs are captured and its caches published. The
+// inputs are a copy that nobody changes, but a tool is the host's own: one that
+// was replaced between the key and the command would leave its answer under the
+// key of the other.
+func (r *run) lookAgain() {
+	same := make(chan bool, 1)
+	r.unchanged = same
+	go func() {
+		properties, err := r.surroundings.Properties(context.Background())
+		same <- err == nil && r.request.Action.Key(r.inputs.Root, properties).Digest == r.key.Digest
+	}()
 }
 
 // worthKeeping: an answer that depended on what was typed or piped in is not an

@@ -13,12 +13,12 @@ import (
 
 // run is one action on its way.
 type run struct {
-	executor *Executor
-	request  Request
-	key      action.Key
-	keyed    chan error // the key is being made beside the command
-	// surroundings are looked at again before an answer is kept.
+	executor     *Executor
+	request      Request
+	key          action.Key
+	keyed        chan error // the key is being made beside the command
 	surroundings Surroundings
+	unchanged    chan bool // the surroundings are looked at again beside the publish
 	inputs       *digest.Tree
 	began        time.Time
 	timings      map[action.Step]float64
@@ -30,6 +30,9 @@ func (e *Executor) begin(request Request) *run {
 }
 
 func (r *run) emit(event Event) {
+	if event.Step == action.StepRun && r.request.Results.Write {
+		r.lookAgain()
+	}
 	r.timings[event.Step] += float64(event.Duration.Microseconds()) / 1000
 	if r.request.Observe != nil {
 		r.request.Observe(event)

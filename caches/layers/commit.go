@@ -70,7 +70,7 @@ func Commit(upper, folder string) (Layer, error) {
 	if err := prepareRoot(upper); err != nil {
 		return Layer{}, err
 	}
-	layer := Layer{ID: newID()}
+	layer := Layer{ID: NewID()}
 	var err error
 	if layer.Entries, layer.Bytes, err = measure(upper); err != nil {
 		return Layer{}, fmt.Errorf("commit a layer: %w", err)
@@ -82,7 +82,9 @@ func Commit(upper, folder string) (Layer, error) {
 	return layer, nil
 }
 
-func newID() string {
+// NewID makes the name of a layer or of a generation: 16 hexadecimal digits that
+// nobody else has.
+func NewID() string {
 	var bytes [8]byte
 	rand.Read(bytes[:]) // never fails, says its contract
 	return hex.EncodeToString(bytes[:])

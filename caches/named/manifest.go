@@ -113,7 +113,7 @@ func parseManifest(data []byte) (manifest, error) {
 // head. The caller holds the lock of the instance. When it fails, the old head
 // stands and the manifest is gone.
 func (i instance) swap(m manifest, stack layers.Stack) (manifest, error) {
-	m.Format, m.ID, m.BootID, m.Created = formatVersion, newID(), bootID(), time.Now().UTC()
+	m.Format, m.ID, m.BootID, m.Created = formatVersion, layers.NewID(), bootID(), time.Now().UTC()
 	for _, layer := range stack {
 		m.Layers = append(m.Layers, layerRecord{layer.ID, layer.Entries, layer.Bytes})
 	}

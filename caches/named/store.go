@@ -2,7 +2,6 @@ package named
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -152,13 +151,6 @@ func (s *Store) empty() (string, error) {
 		return "", fmt.Errorf("make the empty layer: %w", err)
 	}
 	return path, nil
-}
-
-// newID makes the name of a generation or a layer: 16 hexadecimal digits.
-func newID() string {
-	var bytes [8]byte
-	rand.Read(bytes[:]) // never fails, says its contract
-	return hex.EncodeToString(bytes[:])
 }
 
 func validID(text string) bool {

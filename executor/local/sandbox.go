@@ -34,7 +34,7 @@ func (e *SetupFailed) Error() string {
 	return text
 }
 
-// run starts the sandbox and waits until nothing of it is left.
+// run starts the sandbox and waits until no process of the action is left.
 func (a *attempt) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

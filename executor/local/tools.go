@@ -98,7 +98,8 @@ func (h host) locate(argv0 string, bins []string) string {
 }
 
 // ofEnvironment finds the program of a virtual environment below the root that
-// is named by its path: its first line says where it is on the host.
+// is named by its path there. It runs where it is on the host: a virtual
+// environment cannot be moved.
 func (h host) ofEnvironment(argv0 string) string {
 	path := filepath.Join(h.root, argv0)
 	if !isExecutable(path) || !isFile(filepath.Join(filepath.Dir(filepath.Dir(path)), "pyvenv.cfg")) {
