@@ -100,18 +100,28 @@ func command(mount Mount, script string) (string, error) {
 	}
 	command := exec.Command("/proc/self/exe")
 	command.Env = append(os.Environ(), helperVariable+"="+string(text))
-	command.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:                 syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-		UidMappings:                []syscall.SysProcIDMap{{ContainerID: os.Getuid(), HostID: os.Getuid(), Size: 1}},
-		GidMappings:                []syscall.SysProcIDMap{{ContainerID: os.Getgid(), HostID: os.Getgid(), Size: 1}},
-		GidMappingsEnableSetgroups: false,
-	}
+	command.SysProcAttr = OwnNamespaces()
 	var out bytes.Buffer
 	command.Stdout, command.Stderr = &out, &out
 	if err := command.Run(); err != nil {
 		return out.String(), fmt.Errorf("%w: %s", err, out.String())
 	}
 	return out.String(), nil
+}
+
+// OwnNamespaces makes a command start in user and mount namespaces of its own,
+// where it may mount, whoever runs the test.
+func OwnNamespaces() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getuid(), HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getgid(), HostID: os.Getgid(), Size: 1}},
+		// Only root keeps its capabilities over the start of a program by itself.
+		AmbientCaps: []uintptr{
+			unix.CAP_SYS_ADMIN, unix.CAP_DAC_OVERRIDE, unix.CAP_DAC_READ_SEARCH, unix.CAP_FOWNER,
+			unix.CAP_CHOWN, unix.CAP_FSETID, unix.CAP_MKNOD,
+		},
+	}
 }
 
 // helper runs in the new namespaces. It returns only when it fails.
