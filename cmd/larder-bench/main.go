@@ -55,6 +55,8 @@ func measures() []measure {
 		{"unchanged", unchangedAction},
 		{"mypy", warmMypy},
 		{"publish", checkoutAndPublish},
+		{"walk", walkInSteadyState},
+		{"list", listOfCaches},
 		{"memory", peakMemory}, // last: the disk is busy for a while after it
 	}
 }
