@@ -64,6 +64,8 @@ func calls() map[string]func() error {
 		"read memory":    func() error { _, err := os.ReadFile("/proc/1/mem"); return err },
 		"read environ":   func() error { _, err := os.ReadFile("/proc/1/environ"); return err },
 		"see its files":  func() error { _, err := os.Readlink("/proc/1/fd/4"); return err },
+		"limits":         func() error { return unix.Prlimit(1, unix.RLIMIT_CPU, &unix.Rlimit{}, nil) },
+		"niceness":       func() error { return unix.Setpriority(unix.PRIO_PROCESS, 1, 19) },
 		"ptrace":         func() error { runtime.LockOSThread(); return unix.PtraceAttach(1) },
 		"sysctl":         func() error { return os.WriteFile("/proc/sys/vm/swappiness", []byte("60"), 0) },
 		"sysrq":          func() error { return os.WriteFile("/proc/sysrq-trigger", []byte("h"), 0) },

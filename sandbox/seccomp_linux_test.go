@@ -52,6 +52,9 @@ func TestFilter(t *testing.T) {
 		"unix socket":          {decide(t, nativeArch, unix.SYS_SOCKET, unix.AF_UNIX), allowed},
 		"inet6 socket":         {decide(t, nativeArch, unix.SYS_SOCKET, unix.AF_INET6), allowed},
 		"vsock socket":         {decide(t, nativeArch, unix.SYS_SOCKET, unix.AF_VSOCK), refused(syscall.EAFNOSUPPORT)},
+		"limits of its own":    {decide(t, nativeArch, unix.SYS_PRLIMIT64, 0), allowed},
+		"limits of process 1":  {decide(t, nativeArch, unix.SYS_PRLIMIT64, 1), denied},
+		"niceness of another":  {decide(t, nativeArch, unix.SYS_SETPRIORITY, 0, 1), denied},
 		"other architecture":   {decide(t, unix.AUDIT_ARCH_I386, 3), denied},
 		"x32":                  {decide(t, nativeArch, 0x40000000|unix.SYS_READ), denied},
 	} {
