@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"larder/caches/results"
@@ -27,11 +28,26 @@ func (r *run) replay(ctx context.Context) (*action.Result, error) {
 	if record == nil || !r.request.Streams.Input.accepts(record.IgnoresInput) {
 		return nil, nil
 	}
-	return r.handOver(ctx, record)
+	result, spoken, err := r.handOver(ctx, record)
+	if err == nil || spoken || ctx.Err() != nil {
+		return result, err
+	}
+	r.warnings = append(r.warnings, "a kept result could not be handed over, so the command ran: "+err.Error())
+	return nil, nil
 }
 
-// handOver gives a kept answer as if the command had run.
-func (r *run) handOver(ctx context.Context, record *results.Record) (*action.Result, error) {
+// handOver gives a kept answer as if the command had run. spoken says that some
+// of it has reached the caller's streams, so that it cannot be taken back.
+func (r *run) handOver(ctx context.Context, record *results.Record) (result *action.Result, spoken bool, err error) {
+	if result, err = r.deliverKept(ctx, record); err != nil {
+		return result, false, err
+	}
+	err = r.replayLogs(record, &spoken)
+	return result, spoken, err
+}
+
+// deliverKept writes the outputs of a kept answer.
+func (r *run) deliverKept(ctx context.Context, record *results.Record) (*action.Result, error) {
 	result := r.describe(action.NewResult())
 	result.Status, result.ExitCode, result.Cached = action.StatusOK, record.ExitCode, "local"
 	if record.ExitCode != 0 {
@@ -43,10 +59,7 @@ func (r *run) handOver(ctx context.Context, record *results.Record) (*action.Res
 	if err != nil {
 		return result, err
 	}
-	if err := r.deliver(ctx, result, outputs); err != nil {
-		return result, err
-	}
-	return result, r.replayLogs(record)
+	return result, r.deliver(ctx, result, outputs)
 }
 
 func (r *run) outputsOf(record *results.Record, result *action.Result) ([]digest.Entry, error) {
@@ -74,8 +87,9 @@ func (r *run) outputsOf(record *results.Record, result *action.Result) ([]digest
 	return entries, nil
 }
 
-func (r *run) replayLogs(record *results.Record) error {
+func (r *run) replayLogs(record *results.Record, spoken *bool) error {
 	streams := r.request.Streams
+	stdoutTo, stderrTo := noting{streams.Stdout, spoken}, noting{streams.Stderr, spoken}
 	stdout, err := digest.Parse(r.executor.inputs.Function, record.Stdout)
 	if err != nil {
 		return fmt.Errorf("standard output of the kept result: %w", err)
@@ -84,13 +98,25 @@ func (r *run) replayLogs(record *results.Record) error {
 	if err != nil {
 		return fmt.Errorf("standard error of the kept result: %w", err)
 	}
-	if err := r.executor.blobs.CopyTo(streams.Stdout, stdout); err != nil {
+	if err := r.executor.blobs.CopyTo(stdoutTo, stdout); err != nil {
 		return fmt.Errorf("replay standard output: %w", err)
 	}
-	if err := r.executor.blobs.CopyTo(streams.Stderr, stderr); err != nil {
+	if err := r.executor.blobs.CopyTo(stderrTo, stderr); err != nil {
 		return fmt.Errorf("replay standard error: %w", err)
 	}
 	return nil
+}
+
+// noting notes that something was written.
+type noting struct {
+	io.Writer
+	written *bool
+}
+
+// Write writes on, and notes it first: of a write that fails, some may be out.
+func (n noting) Write(data []byte) (int, error) {
+	*n.written = *n.written || len(data) > 0
+	return n.Writer.Write(data)
 }
 
 // keep records the answer when it is worth asking for again. A record that

@@ -15,10 +15,13 @@ import (
 func dropAttributes(file *os.File) error {
 	descriptor := int(file.Fd())
 	size, err := unix.Flistxattr(descriptor, nil)
-	if size == 0 || errors.Is(err, unix.ENOTSUP) {
+	if errors.Is(err, unix.ENOTSUP) || err == nil && size == 0 {
 		return nil
 	}
-	names := make([]byte, max(size, 0))
+	if err != nil {
+		return fmt.Errorf("list extended attributes: %w", err)
+	}
+	names := make([]byte, size)
 	if size, err = unix.Flistxattr(descriptor, names); err != nil {
 		return fmt.Errorf("list extended attributes: %w", err)
 	}
