@@ -18,10 +18,12 @@ import (
 // settings is what larder.toml can say. The files in the root and above it are
 // read first, the nearest one winning, and the user's own last.
 type settings struct {
-	Store   string                  `toml:"store"`
-	Results string                  `toml:"results"`
-	Digest  string                  `toml:"digest-function"`
-	Caches  map[string]cacheSetting `toml:"cache"`
+	Store   string `toml:"store"`
+	Results string `toml:"results"`
+	Digest  string `toml:"digest-function"`
+	// Background allows work that nobody waits for; nil is yes.
+	Background *bool                   `toml:"background"`
+	Caches     map[string]cacheSetting `toml:"cache"`
 }
 
 // cacheSetting are the options of a named cache, so that its name is enough on
@@ -75,6 +77,9 @@ func (s *settings) fill(one settings) {
 			*pair.to = *pair.from
 		}
 	}
+	if s.Background == nil {
+		s.Background = one.Background
+	}
 	for name, cache := range one.Caches {
 		if _, known := s.Caches[name]; !known {
 			s.Caches[name] = cache
@@ -114,7 +119,7 @@ func describeTOML(path string, err error) error {
 		if isLater(first.Key()) {
 			return fmt.Errorf("%s:%d: %s is not yet in this version of larder; leave it out", path, line, key)
 		}
-		return fmt.Errorf("%s:%d: unknown key %s; there are store, results, digest-function and [cache.NAME] with path, scope, key, publish, on-conflict and keep", path, line, key)
+		return fmt.Errorf("%s:%d: unknown key %s; there are store, results, digest-function, background and [cache.NAME] with path, scope, key, publish, on-conflict and keep", path, line, key)
 	}
 	var wrong *toml.DecodeError
 	if errors.As(err, &wrong) {
