@@ -30,6 +30,8 @@ const (
 	namedFolder   = "named-v1"
 	payloadFolder = "payload-v1"
 	indexFolder   = "index-v1"
+	logFolder     = "log-v1"
+	tallyFolder   = "tally-v1"
 	runsFolder    = "runs-v1"
 	tempFolder    = "tmp-v1"
 )
@@ -55,6 +57,12 @@ func (l Layout) Payloads() string { return filepath.Join(l.root, payloadFolder) 
 // Index is where stat indexes are: advice that can be rebuilt, never truth.
 func (l Layout) Index() string { return filepath.Join(l.root, indexFolder) }
 
+// Log is where the events are, by day.
+func (l Layout) Log() string { return filepath.Join(l.root, logFolder) }
+
+// Tally is where events are counted.
+func (l Layout) Tally() string { return filepath.Join(l.root, tallyFolder) }
+
 // Runs is where the private layers of running actions are.
 func (l Layout) Runs() string { return filepath.Join(l.root, runsFolder) }
 
@@ -64,7 +72,7 @@ func (l Layout) Temp() string { return filepath.Join(l.root, tempFolder) }
 
 // KnownFolders lists the folder names that this version reads and writes.
 func KnownFolders() []string {
-	return []string{casFolder, resultsFolder, layersFolder, namedFolder, payloadFolder, indexFolder, runsFolder, tempFolder}
+	return []string{casFolder, resultsFolder, layersFolder, namedFolder, payloadFolder, indexFolder, logFolder, tallyFolder, runsFolder, tempFolder}
 }
 
 const (

@@ -33,7 +33,7 @@ const (
 // that does not speak gRPC.
 func wire() []string {
 	return []string{
-		"caches", "caches/cas", "caches/layers", "caches/named", "caches/payload", "caches/results",
+		"caches", "caches/cas", "caches/journal", "caches/layers", "caches/named", "caches/payload", "caches/results",
 		"digest", "executor", "executor/action", "executor/local", "executor/plan", "sandbox",
 	}
 }
@@ -41,7 +41,7 @@ func wire() []string {
 // below is what the runners may import: all but each other and who calls them.
 func below() []string {
 	return []string{
-		"caches", "caches/cas", "caches/layers", "caches/named", "caches/payload", "caches/results",
+		"caches", "caches/cas", "caches/journal", "caches/layers", "caches/named", "caches/payload", "caches/results",
 		"digest", "executor", "executor/action", "sandbox",
 	}
 }
@@ -54,13 +54,14 @@ func allowedArrows() map[string]arrows {
 		"digest":                  {nil, noArrow},
 		"sandbox":                 {nil, "it runs one process; it knows no digests and no caches"},
 		"caches":                  {nil, "it is only the vocabulary that all caches share"},
+		"caches/journal":          {[]string{"caches"}, "it writes down what happened; who looks at that is decided above"},
 		"caches/layers":           {[]string{"caches", "digest"}, "a layer is files; who uses it for what is decided above"},
 		"caches/layers/layertest": {[]string{"caches", "caches/layers", "digest"}, helper},
 		"caches/cas":              {[]string{"caches", "caches/layers", "digest"}, "blobs know neither names nor actions"},
-		"caches/named":            {[]string{"caches", "caches/layers"}, "a named cache holds files, not blobs, and knows no actions"},
+		"caches/named":            {[]string{"caches", "caches/journal", "caches/layers"}, "a named cache holds files, not blobs, and knows no actions"},
 		"caches/named/namedtest":  {[]string{"caches", "caches/layers", "caches/layers/layertest", "caches/named"}, helper},
-		"caches/payload":          {[]string{"caches", "caches/layers"}, "a payload is a directory, not an action's result"},
-		"caches/results":          {[]string{"caches", "caches/cas", "digest"}, "a result is found by its key; how it came about is not its matter"},
+		"caches/payload":          {[]string{"caches", "caches/journal", "caches/layers"}, "a payload is a directory, not an action's result"},
+		"caches/results":          {[]string{"caches", "caches/cas", "caches/journal", "digest"}, "a result is found by its key; how it came about is not its matter"},
 		"executor/action":         {[]string{"caches", "digest"}, "a spec says what is wanted, not how it is done"},
 		"executor":                {[]string{"caches/results", "digest", "executor/action"}, "the pipeline declares small interfaces for the rest, so that runners can differ"},
 		"executor/local":          {below(), "the runners do not know each other"},

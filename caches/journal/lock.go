@@ -1,0 +1,71 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// patience is how long a count waits for the lock of its tally, which others
+// hold for microseconds: only a process that was stopped in that moment keeps it
+// longer. Then the count is lost rather than the run held up.
+const patience = 5 * time.Second
+
+// errBusy says that the lock could not be had in time.
+var errBusy = errors.New("another process holds the tally")
+
+// lockedFile opens a file under its exclusive kernel lock. The lock is on the
+// file that has this name now, and goes with Close or the death of the process.
+func lockedFile(path string, flags int) (*os.File, error) {
+	for {
+		file, err := os.OpenFile(path, flags, 0o644)
+		if err != nil {
+			return nil, err
+		}
+		if err := lock(file); err != nil {
+			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
+		var stat unix.Stat_t
+		if err := unix.Fstat(int(file.Fd()), &stat); err != nil || stat.Nlink > 0 {
+			return file, err
+		}
+		file.Close() // removed while this process waited
+	}
+}
+
+// lock takes the lock, or closes the file.
+func lock(file *os.File) error {
+	err := flock(file, unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, unix.EWOULDBLOCK) {
+		file.Close()
+		return err
+	}
+	done := make(chan error, 1)
+	go func() { done <- flock(file, unix.LOCK_EX) }()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case err = <-done:
+	case <-timer.C:
+		go func() { <-done; file.Close() }()
+		return errBusy
+	}
+	if err != nil {
+		file.Close()
+	}
+	return err
+}
+
+func flock(file *os.File, how int) error {
+	for {
+		if err := unix.Flock(int(file.Fd()), how); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
