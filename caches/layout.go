@@ -20,7 +20,10 @@ var ErrStore = errors.New("store unusable")
 // Any number of processes may share one store. What a crash leaves behind is
 // at most a file under Temp or a folder under Runs, both of which the next use
 // may remove once nobody holds its lock.
-type Layout struct{ root string }
+type Layout struct {
+	root string
+	use  *use
+}
 
 // Folders of the store. A new format version is a new name.
 const (
@@ -34,6 +37,7 @@ const (
 	tallyFolder   = "tally-v1"
 	runsFolder    = "runs-v1"
 	tempFolder    = "tmp-v1"
+	usesFolder    = "use-v1"
 )
 
 // Root returns the directory of the store, an absolute path.
@@ -70,9 +74,12 @@ func (l Layout) Runs() string { return filepath.Join(l.root, runsFolder) }
 // is on the file system of the store, so that a rename is possible.
 func (l Layout) Temp() string { return filepath.Join(l.root, tempFolder) }
 
+// Uses is where processes hold locks that tell cleaners what is in use.
+func (l Layout) Uses() string { return filepath.Join(l.root, usesFolder) }
+
 // KnownFolders lists the folder names that this version reads and writes.
 func KnownFolders() []string {
-	return []string{casFolder, resultsFolder, layersFolder, namedFolder, payloadFolder, indexFolder, logFolder, tallyFolder, runsFolder, tempFolder}
+	return []string{casFolder, resultsFolder, layersFolder, namedFolder, payloadFolder, indexFolder, logFolder, tallyFolder, runsFolder, tempFolder, usesFolder}
 }
 
 const (
@@ -85,19 +92,21 @@ const (
 )
 
 // OpenLayout returns the layout of the store at root, made when it is not
-// there yet. It is cheap when the store exists: one look at its marker.
+// there yet. It is cheap when the store exists: one look at its marker and one
+// lock. Until it ends, the process counts as a user of the store: cleaning leaves
+// alone what it has looked up, see [Layout.Hold] and [Layout.Leave].
 func OpenLayout(root string) (Layout, error) {
 	absolute, err := filepath.Abs(root)
 	if err != nil {
 		return Layout{}, fmt.Errorf("%w: %s: %w", ErrStore, root, err)
 	}
-	layout := Layout{absolute}
-	if layout.isWhole() {
-		return layout, nil
+	layout := Layout{root: absolute}
+	if !layout.isWhole() {
+		if err := layout.create(); err != nil {
+			return Layout{}, fmt.Errorf("%w: %w", ErrStore, err)
+		}
 	}
-	if err := layout.create(); err != nil {
-		return Layout{}, fmt.Errorf("%w: %w", ErrStore, err)
-	}
+	layout.use = layout.enter()
 	return layout, nil
 }
 

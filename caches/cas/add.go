@@ -126,7 +126,7 @@ func (w *Writer) Commit() (digest.Digest, error) { return w.commit(plain) }
 func (w *Writer) commit(f form) (digest.Digest, error) {
 	defer w.Abort()
 	d := w.hasher.Digest()
-	if hasLength(w.store.path(d, f), d) {
+	if w.store.hasLength(w.store.path(d, f), d) {
 		return d, nil
 	}
 	if err := w.spill(); err != nil {
@@ -154,12 +154,12 @@ func (w *Writer) Abort() {
 // placed or not. A blob that is there stays, unless its length is wrong.
 func (s *Store) place(from string, d digest.Digest, f form) error {
 	to := s.path(d, f)
-	err := finish(from, d, f)
+	err := s.finish(from, d, f)
 	if err == nil {
 		err = caches.Settle(from, to)
 	}
 	if errors.Is(err, fs.ErrExist) {
-		if hasLength(to, d) {
+		if s.hasLength(to, d) {
 			return os.Remove(from)
 		}
 		err = caches.Replace(from, to)
@@ -171,12 +171,12 @@ func (s *Store) place(from string, d digest.Digest, f form) error {
 	return nil
 }
 
-func finish(path string, d digest.Digest, f form) error {
+// finish gives a file the mode and the time of its content, and notes its use.
+func (s *Store) finish(path string, d digest.Digest, f form) error {
 	if err := os.Chmod(path, f.mode()); err != nil {
 		return err
 	}
-	stamp := ModTime(d)
-	return os.Chtimes(path, stamp, stamp)
+	return os.Chtimes(path, s.layout.Now(), ModTime(d))
 }
 
 // Adopt moves a file out of a private layer into the store, without a copy
@@ -193,7 +193,7 @@ func (s *Store) Adopt(ctx context.Context, path string, isExecutable bool) (dige
 		return digest.Digest{}, fmt.Errorf("read output %s: %w", path, err)
 	}
 	f := formOf(isExecutable)
-	if hasLength(s.path(d, f), d) {
+	if s.hasLength(s.path(d, f), d) {
 		return d, nil
 	}
 	if info, err := file.Stat(); err == nil && info.Sys().(*syscall.Stat_t).Nlink > 1 {

@@ -9,7 +9,8 @@
 // blob add the same bytes. A crash leaves at most files under the store's
 // temporary folder.
 //
-// The time stamps of a blob are made from its digest, see [ModTime].
+// The modification time of a blob is made from its digest, see [ModTime]; its
+// access time is when it was last used, see [caches.Layout.Hold].
 package cas
 
 import (
@@ -86,7 +87,9 @@ func (s *Store) path(d digest.Digest, f form) string {
 	return filepath.Join(s.folder, hash[:2], hash+string(f))
 }
 
-// Has reports whether the blob is there, in either form and with its length.
+// Has reports whether the blob is there, in either form and with its length. One
+// that is there then stays for as long as this process lives; so it is with all
+// that this package finds or adds, see [caches.Layout.Hold].
 func (s *Store) Has(d digest.Digest) bool {
 	_, err := s.find(d)
 	return err == nil
@@ -95,8 +98,8 @@ func (s *Store) Has(d digest.Digest) bool {
 func (s *Store) find(d digest.Digest) (string, error) {
 	for _, f := range []form{plain, executable} {
 		path := s.path(d, f)
-		info, err := os.Lstat(path)
-		if err == nil && info.Size() == d.Size() {
+		size, err := s.layout.Hold(path)
+		if err == nil && size == d.Size() {
 			return path, nil
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -32,7 +32,7 @@ type Origin func(d digest.Digest) (path string, ok bool)
 func (s *Store) Tree(ctx context.Context, tree *digest.Tree, origin Origin) (string, error) {
 	root := tree.Root
 	final := filepath.Join(s.layout.Layers(), "trees", s.fn.String(), root.Hash())
-	if _, err := os.Lstat(final); err == nil {
+	if _, err := s.layout.Hold(final); err == nil {
 		return final, nil
 	}
 	if err := s.AddDirectories(ctx, tree.Directories); err != nil {
@@ -102,14 +102,15 @@ func (s *Store) layOut(ctx context.Context, root digest.Digest, dir string, orig
 	if err != nil {
 		return err
 	}
-	return settle(folders)
+	return s.settle(folders)
 }
 
-// settle gives every directory its mode, whatever the umask, and one fixed time.
-func settle(folders []string) error {
+// settle gives every directory its mode, whatever the umask, and one fixed time; it
+// notes their use.
+func (s *Store) settle(folders []string) error {
 	stamp := time.Unix(946684800, 0) // the first second of 2000
 	for _, folder := range folders {
-		if err := errors.Join(os.Chmod(folder, 0o755), os.Chtimes(folder, stamp, stamp)); err != nil {
+		if err := errors.Join(os.Chmod(folder, 0o755), os.Chtimes(folder, s.layout.Now(), stamp)); err != nil {
 			return err
 		}
 	}
@@ -128,14 +129,14 @@ func (s *Store) link(ctx context.Context, l link, origin Origin) error {
 		return nil
 	}
 	blob := s.path(l.digest, l.form)
-	if !hasLength(blob, l.digest) {
+	if !s.hasLength(blob, l.digest) {
 		if err := s.supply(ctx, l, origin); err != nil {
 			return err
 		}
 	}
 	err := os.Link(blob, l.at)
 	if errors.Is(err, syscall.EMLINK) || errors.Is(err, syscall.EPERM) {
-		err = copyBlob(blob, l.at, l.digest, l.form)
+		err = s.copyBlob(blob, l)
 	}
 	if err != nil {
 		return fmt.Errorf("place blob %s: %w", l.digest, err)
@@ -145,15 +146,15 @@ func (s *Store) link(ctx context.Context, l link, origin Origin) error {
 
 // hasLength reports whether the file of a blob is there and not cut short, as a
 // loss of power can leave it.
-func hasLength(path string, d digest.Digest) bool {
-	info, err := os.Lstat(path)
-	return err == nil && info.Size() == d.Size()
+func (s *Store) hasLength(path string, d digest.Digest) bool {
+	size, err := s.layout.Hold(path)
+	return err == nil && size == d.Size()
 }
 
 // supply makes one form of a blob from its other form or from its origin.
 func (s *Store) supply(ctx context.Context, l link, origin Origin) error {
 	isExecutable := l.form == executable
-	if other := s.path(l.digest, l.form.other()); hasLength(other, l.digest) {
+	if other := s.path(l.digest, l.form.other()); s.hasLength(other, l.digest) {
 		if err := s.AddFile(ctx, other, l.digest, isExecutable); !errors.Is(err, ErrChanged) {
 			return err
 		}
@@ -167,16 +168,16 @@ func (s *Store) supply(ctx context.Context, l link, origin Origin) error {
 }
 
 // copyBlob is for a blob that has as many links as its file system allows.
-func copyBlob(from, to string, d digest.Digest, f form) error {
+func (s *Store) copyBlob(from string, l link) error {
 	data, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer data.Close()
-	file, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, f.mode())
+	file, err := os.OpenFile(l.at, os.O_CREATE|os.O_EXCL|os.O_WRONLY, l.form.mode())
 	if err != nil {
 		return err
 	}
 	_, err = file.ReadFrom(data)
-	return errors.Join(err, file.Close(), finish(to, d, f))
+	return errors.Join(err, file.Close(), s.finish(l.at, l.digest, l.form))
 }

@@ -75,9 +75,13 @@ func (f Files) path(key digest.Digest) string {
 }
 
 // Load reads a record. One that cannot be understood counts as none: a result
-// is only ever a saving.
+// is only ever a saving. It counts as a use of the record.
 func (f Files) Load(_ context.Context, key digest.Digest) (*Record, error) {
-	data, err := os.ReadFile(f.path(key))
+	_, err := f.layout.Hold(f.path(key))
+	var data []byte
+	if err == nil {
+		data, err = os.ReadFile(f.path(key))
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
