@@ -59,12 +59,18 @@ type Ref struct {
 	Mode  Mode
 	Scope Scope
 	Key   string // free text of the user's: tool version, platform, options
+	// Live says that all actions write to one directory at once, which is a
+	// cache of its own beside the one with generations.
+	Live bool
 }
 
 // ID is a name for the instance that is unique in a store and safe as one path
 // component: 32 hexadecimal digits of a SHA-256 over every part of the Ref.
 func (r Ref) ID() string {
 	parts := []string{r.Name.String(), r.Mode.String(), fmt.Sprint(r.Scope.kind), r.Scope.detail, r.Key}
+	if r.Live {
+		parts = append(parts, "live")
+	}
 	var text strings.Builder
 	for _, part := range parts {
 		fmt.Fprintf(&text, "%d:%s,", len(part), part)
@@ -73,7 +79,8 @@ func (r Ref) ID() string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// String describes the instance to a person: "mypy (mutable, repo /src/app)".
+// String describes the instance to a person: "mypy (mutable, repo /src/app)",
+// and "live" for one that is shared live.
 func (r Ref) String() string {
 	scope := r.Scope.String()
 	if r.Scope.kind == ScopeRepo {
@@ -82,6 +89,9 @@ func (r Ref) String() string {
 	text := fmt.Sprintf("%s (%s, %s", r.Name, r.Mode, scope)
 	if r.Key != "" {
 		text += ", key " + r.Key
+	}
+	if r.Live {
+		text += ", live"
 	}
 	return text + ")"
 }

@@ -1,6 +1,8 @@
 package caches
 
 import (
+	"encoding/json"
+	"errors"
 	"regexp"
 	"testing"
 
@@ -19,6 +21,7 @@ func anyRef(t *rapid.T, label string) Ref {
 	return Ref{
 		Name: name, Mode: rapid.SampledFrom([]Mode{AppendOnly, Mutable}).Draw(t, label+" mode"),
 		Scope: rapid.SampledFrom(scopes).Draw(t, label+" kind"), Key: part.Draw(t, label+" key"),
+		Live: rapid.Bool().Draw(t, label+" live"),
 	}
 }
 
@@ -31,6 +34,32 @@ func TestIDsAreAsDifferentAsTheirRefs(t *testing.T) {
 		}
 		if !form.MatchString(one.ID()) {
 			r.Fatalf("ID %q", one.ID())
+		}
+	})
+}
+
+func TestRefsSurviveTheirRecord(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		ref := anyRef(r, "ref")
+		data, err := json.Marshal(ref)
+		var back Ref
+		if err = errors.Join(err, json.Unmarshal(data, &back)); err != nil || back != ref {
+			r.Fatalf("%s reads as %v, %v", data, back, err)
+		}
+	})
+}
+
+// FuzzRefRecord: a record from outside is refused, or gives a Ref that is valid.
+func FuzzRefRecord(f *testing.F) {
+	f.Add([]byte(`{"format":1,"name":"mypy","mode":"mutable","scope_kind":1,"scope":"/src","key":""}`))
+	f.Add([]byte(`{"name":"../x","mode":"append-only","scope_kind":9}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var ref Ref
+		if err := json.Unmarshal(data, &ref); err != nil {
+			return
+		}
+		if name, err := ParseName(ref.Name.String()); ref != (Ref{}) && (err != nil || name != ref.Name || ref.Scope.Kind() == 0) {
+			t.Fatalf("%s was read as %#v", data, ref)
 		}
 	})
 }
@@ -55,6 +84,7 @@ func TestRefsAreDescribed(t *testing.T) {
 	for want, ref := range map[string]Ref{
 		"mypy (mutable, repo /src/app)":       {Name: name, Mode: Mutable, Scope: RepoScope("/src/app")},
 		"mypy (append-only, global, key py3)": {Name: name, Mode: AppendOnly, Scope: GlobalScope(), Key: "py3"},
+		"mypy (mutable, global, key k, live)": {Name: name, Mode: Mutable, Scope: GlobalScope(), Key: "k", Live: true},
 		"mypy (mutable, team)":                {Name: name, Mode: Mutable, Scope: CustomScope("team")},
 	} {
 		if got := ref.String(); got != want {

@@ -72,6 +72,9 @@ type Job struct {
 	Streams      Streams
 	Signals      <-chan os.Signal
 	Emit         func(Event)
+	// Say tells the user at once what the action waits for. It may be called from
+	// any goroutine.
+	Say func(text string)
 }
 
 // Outcome is what a runner brings back.
@@ -90,7 +93,8 @@ type Request struct {
 	Results  ResultPolicy
 	OutputTo string // host directory for outputs; OutputNone keeps only digests
 	Signals  <-chan os.Signal
-	Observe  func(Event) // may be nil
+	Observe  func(Event)  // may be nil
+	Say      func(string) // may be nil; see [Job]
 }
 
 // OutputNone as the place of outputs leaves them in the store.
@@ -143,7 +147,7 @@ func (r *run) answer(ctx context.Context) (*action.Result, error) {
 	}
 	outcome, err := r.executor.runner.Execute(ctx, Job{
 		Action: r.request.Action, Inputs: inputs, Surroundings: surroundings,
-		Streams: r.request.Streams, Signals: r.request.Signals, Emit: r.emit,
+		Streams: r.request.Streams, Signals: r.request.Signals, Emit: r.emit, Say: r.say,
 	})
 	if err != nil {
 		return r.partly(outcome), err

@@ -39,6 +39,12 @@ func (r *run) emit(event Event) {
 	}
 }
 
+func (r *run) say(text string) {
+	if r.request.Say != nil {
+		r.request.Say(text)
+	}
+}
+
 // step times work as one step.
 func (r *run) step(name action.Step, work func() (bytes int64, err error)) error {
 	start := time.Now()

@@ -23,7 +23,13 @@ type CheckoutOptions struct {
 	// Alone waits until no other checkout with Alone holds the cache, and keeps
 	// others waiting until this one ends. This is what lock=true means.
 	Alone bool
+	// Waits is called once, in a goroutine of its own, when Alone has waited for
+	// a second. It may be nil.
+	Waits func()
 }
+
+// patience is how long a checkout waits for others before it says so.
+const patience = time.Second
 
 // Checkout is a lease on one generation of a cache and a fresh private layer.
 // The generation stays as it is until Publish, Discard or Close. A Checkout
@@ -45,7 +51,8 @@ type Checkout struct {
 // Checkout leases the head of a cache and makes a private layer in run. It
 // takes the same time whatever the size of the cache, unless options say Copy.
 // A cache that does not exist is empty; one that is damaged is empty too, and
-// [Checkout.Warning] says why. An error means that the store cannot be used, or
+// [Checkout.Warning] says why. For a live cache (see [caches.Ref]) there is no
+// generation and no private layer: Upper is the directory that all share. An error means that the store cannot be used, or
 // that ctx ended while waiting.
 func (s *Store) Checkout(ctx context.Context, ref caches.Ref, run *layers.Run, options CheckoutOptions) (*Checkout, error) {
 	c := &Checkout{in: s.instance(ref), copied: options.Copy, run: run}
@@ -57,8 +64,11 @@ func (s *Store) Checkout(ctx context.Context, ref caches.Ref, run *layers.Run, o
 }
 
 func (c *Checkout) prepare(ctx context.Context, options CheckoutOptions) (err error) {
+	if c.in.ref.Live {
+		return c.prepareLive(ctx)
+	}
 	if options.Alone {
-		if c.alone, err = c.in.lockNamed(ctx, useFile); err != nil {
+		if c.alone, err = c.in.lockAlone(ctx, options.Waits); err != nil {
 			return err
 		}
 	}
@@ -75,6 +85,15 @@ func (c *Checkout) prepare(ctx context.Context, options CheckoutOptions) (err er
 		return layers.CopyStack(c.base.stack, c.private.Upper)
 	}
 	return c.mountable()
+}
+
+// lockAlone waits in the kernel, so it goes on the moment the holder lets go or
+// dies.
+func (i instance) lockAlone(ctx context.Context, waits func()) (*layers.Lock, error) {
+	if waits != nil {
+		defer time.AfterFunc(patience, waits).Stop()
+	}
+	return i.lockNamed(ctx, useFile)
 }
 
 // mountable lists the lower directories. An empty cache has the store's empty
@@ -123,7 +142,8 @@ func (c *Checkout) Upper() string { return c.private.Upper }
 // Upper.
 func (c *Checkout) Work() string { return c.private.Work }
 
-// Copied reports whether Upper is a full private copy.
+// Copied reports whether Upper is a plain directory with everything in it: a
+// full private copy, or what a live cache shares.
 func (c *Checkout) Copied() bool { return c.copied }
 
 // Stack is what was checked out, for looking at it without a mount. It is
@@ -144,6 +164,9 @@ func (c *Checkout) Discard() (Outcome, error) {
 		return Outcome{}, fmt.Errorf("discard %s: %w", c.in.ref, ErrEnded)
 	}
 	defer c.release()
+	if c.in.ref.Live {
+		return c.left(), nil
+	}
 	return c.outcome(Discarded), nil
 }
 

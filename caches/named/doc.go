@@ -40,6 +40,8 @@
 //	named-v1/ID/head                  the id of the head generation
 //	named-v1/ID/generations/GEN.json  manifests; a shared lock is a lease
 //	named-v1/ID/lock                  held while the head may be swapped
+//	named-v1/ID/use                   held by the action of lock=true; shared by those of a live cache
+//	named-v1/ID/live/shared/          the directory of a live cache, which has no head
 //	layers-v1/ID/LAYER/               the layers
 //
 // A publish renames its layer into place, then writes the manifest, then

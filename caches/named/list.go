@@ -19,7 +19,7 @@ type Status string
 const (
 	// Cached says that the cache is whole and nobody has its head checked out.
 	Cached Status = "cached"
-	// InUse says that somebody holds a lease on the head.
+	// InUse says that somebody holds a lease on the head, or has a live cache.
 	InUse Status = "in-use"
 	// Corrupt says that the cache is damaged and counts as empty.
 	Corrupt Status = "corrupt"
@@ -42,7 +42,7 @@ type Row struct {
 
 // List describes the caches whose name matches pattern, a glob as in
 // [path.Match], or whose ID is the pattern; "" is all. It reads manifests only,
-// whatever the size of the caches. A cache that cannot be read is a row with
+// whatever the size of the caches, but for live ones, which it walks. A cache that cannot be read is a row with
 // status [Corrupt], not an error. Rows are sorted by name, then by the rest of
 // the Ref.
 func (s *Store) List(pattern string) ([]Row, error) {
@@ -79,6 +79,9 @@ func (s *Store) row(id string) (Row, bool) {
 		row.Problem = fmt.Errorf("read which cache it is: %w", err)
 	}
 	i.ref = row.Ref
+	if row.Ref.Live && row.Problem == nil {
+		return row, row.describeLive(i)
+	}
 	head := i.load()
 	if row.Problem = errors.Join(row.Problem, head.problem); row.Problem != nil {
 		row.Status = Corrupt

@@ -12,7 +12,7 @@ import (
 	"larder/caches/layers"
 )
 
-// formatVersion is the version of manifests and of ref.json.
+// formatVersion is the version of manifests.
 const formatVersion = 1
 
 // manifest describes one generation. Its file is written once.
@@ -31,16 +31,6 @@ type layerRecord struct {
 	ID      string `json:"id"`
 	Entries int64  `json:"entries"`
 	Bytes   int64  `json:"bytes"`
-}
-
-// refRecord is the content of ref.json.
-type refRecord struct {
-	Format    int    `json:"format"`
-	Name      string `json:"name"`
-	Mode      string `json:"mode"`
-	ScopeKind uint8  `json:"scope_kind"`
-	Scope     string `json:"scope"`
-	Key       string `json:"key"`
 }
 
 // How a generation came about, beside the [Result] of a publish.
@@ -135,8 +125,7 @@ func (i instance) describe() error {
 	if _, err := os.Lstat(i.path(refFile)); err == nil {
 		return nil
 	}
-	return i.writeJSON(i.path(refFile), refRecord{formatVersion, i.ref.Name.String(), i.ref.Mode.String(),
-		uint8(i.ref.Scope.Kind()), i.ref.Scope.Detail(), i.ref.Key})
+	return i.writeJSON(i.path(refFile), i.ref)
 }
 
 func (i instance) writeJSON(path string, value any) error {
@@ -148,29 +137,9 @@ func (i instance) writeJSON(path string, value any) error {
 }
 
 // parseRef reads the bytes of a ref.json.
-func parseRef(data []byte) (caches.Ref, error) {
-	var record refRecord
-	if err := json.Unmarshal(data, &record); err != nil {
+func parseRef(data []byte) (ref caches.Ref, err error) {
+	if err := json.Unmarshal(data, &ref); err != nil {
 		return caches.Ref{}, fmt.Errorf("%w: %w", layers.ErrDamaged, err)
-	}
-	name, err := caches.ParseName(record.Name)
-	if err != nil {
-		return caches.Ref{}, fmt.Errorf("%w: %w", layers.ErrDamaged, err)
-	}
-	mode, err := caches.ParseMode(record.Mode)
-	if err != nil {
-		return caches.Ref{}, fmt.Errorf("%w: %w", layers.ErrDamaged, err)
-	}
-	ref := caches.Ref{Name: name, Mode: mode, Key: record.Key}
-	switch caches.ScopeKind(record.ScopeKind) {
-	case caches.ScopeRepo:
-		ref.Scope = caches.RepoScope(record.Scope)
-	case caches.ScopeGlobal:
-		ref.Scope = caches.GlobalScope()
-	case caches.ScopeCustom:
-		ref.Scope = caches.CustomScope(record.Scope)
-	default:
-		return caches.Ref{}, fmt.Errorf("scope kind %d is not known: %w", record.ScopeKind, layers.ErrDamaged)
 	}
 	return ref, nil
 }

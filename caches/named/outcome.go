@@ -6,7 +6,8 @@ import "larder/caches"
 type Result string
 
 const (
-	// Published says that the private layer became part of a new head.
+	// Published says that the private layer became part of a new head, and of a
+	// live cache that what was written is there.
 	Published Result = "published"
 	// Unchanged says that there was nothing to publish; the head is as it was.
 	Unchanged Result = "unchanged"

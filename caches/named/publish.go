@@ -16,12 +16,16 @@ import (
 //
 // When it fails, the outcome is [Failed] and the head is what it was: that is
 // to be reported, and never fails the action. A crash at any moment leaves the
-// old head or the new one, whole.
+// old head or the new one, whole. A live cache has nothing to publish: its
+// outcome is always [Published], with no generation and no counts.
 func (c *Checkout) Publish(ctx context.Context, options PublishOptions) (Outcome, error) {
 	if !c.end() {
 		return Outcome{}, fmt.Errorf("publish %s: %w", c.in.ref, ErrEnded)
 	}
 	defer c.release()
+	if c.in.ref.Live {
+		return c.left(), nil
+	}
 	outcome := c.outcome(Unchanged)
 	if err := c.publish(ctx, options, &outcome); err != nil {
 		outcome.Result = Failed

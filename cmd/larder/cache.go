@@ -55,6 +55,7 @@ type cacheRow struct {
 	Scope       string    `json:"scope"`
 	Repository  string    `json:"repository,omitempty"`
 	Key         string    `json:"key,omitempty"`
+	Live        bool      `json:"live,omitempty"`
 	Status      string    `json:"status"`
 	Head        string    `json:"head"`
 	Generations int       `json:"generations"`
@@ -68,7 +69,7 @@ type cacheRow struct {
 
 func describeRow(row named.Row) cacheRow {
 	described := cacheRow{
-		Name: row.Ref.Name.String(), Mode: row.Ref.Mode.String(), Scope: row.Ref.Scope.String(), Key: row.Ref.Key,
+		Name: row.Ref.Name.String(), Mode: row.Ref.Mode.String(), Scope: row.Ref.Scope.String(), Key: row.Ref.Key, Live: row.Ref.Live,
 		Status: string(row.Status), Head: row.Head, Generations: row.Generations, Layers: row.Layers,
 		Entries: row.Entries, Bytes: row.Bytes, LastUsed: row.LastUsed, ID: row.ID,
 	}
@@ -110,6 +111,9 @@ func scopeText(row cacheRow) string {
 	}
 	if row.Key != "" {
 		text += ", key " + row.Key
+	}
+	if row.Live {
+		text += ", live"
 	}
 	return text
 }

@@ -35,10 +35,14 @@ type cacheSetting struct {
 	Publish    string `toml:"publish"`
 	OnConflict string `toml:"on-conflict"`
 	Keep       int    `toml:"keep"`
+	Lock       bool   `toml:"lock"`
+	Unit       string `toml:"unit"`
+	Share      string `toml:"share"`
 }
 
 func (c cacheSetting) spec() action.CacheSpec {
-	return action.CacheSpec{Path: c.Path, Scope: c.Scope, Key: c.Key, Publish: c.Publish, OnConflict: c.OnConflict, Keep: c.Keep}
+	return action.CacheSpec{Path: c.Path, Scope: c.Scope, Key: c.Key, Publish: c.Publish, OnConflict: c.OnConflict, Keep: c.Keep,
+		Lock: c.Lock, Unit: c.Unit, Share: c.Share}
 }
 
 // loadSettings reads every configuration file that applies to root.
@@ -119,7 +123,7 @@ func describeTOML(path string, err error) error {
 		if isLater(first.Key()) {
 			return fmt.Errorf("%s:%d: %s is not yet in this version of larder; leave it out", path, line, key)
 		}
-		return fmt.Errorf("%s:%d: unknown key %s; there are store, results, digest-function, background and [cache.NAME] with path, scope, key, publish, on-conflict and keep", path, line, key)
+		return fmt.Errorf("%s:%d: unknown key %s; there are store, results, digest-function, background and [cache.NAME] with path, scope, key, publish, on-conflict, lock, unit, share and keep", path, line, key)
 	}
 	var wrong *toml.DecodeError
 	if errors.As(err, &wrong) {
@@ -132,9 +136,6 @@ func describeTOML(path string, err error) error {
 // isLater reports whether a key belongs to the published contract but not to
 // this version.
 func isLater(key []string) bool {
-	if len(key) == 3 && key[0] == "cache" {
-		return slices.Contains([]string{"lock", "unit", "share"}, key[2])
-	}
 	return slices.Contains([]string{"size-cap", "max-size", "remote", "preset"}, key[0])
 }
 

@@ -31,7 +31,10 @@ func runCommand() *cli.Command {
 			"names, and caches. Flags that take a list (-i, --tool, -o, -e, caches) are repeated:\n" +
 			"-i src -i tests.\n\n" +
 			"OPT of a cache: publish=0,1 (exit codes after which it is kept; default 0), scope=repo|global|TEXT,\n" +
-			"key=TEXT, on-conflict=merge|replace|discard, keep=N (generations for larder cache rollback).",
+			"key=TEXT, on-conflict=merge|replace|discard, keep=N (generations for larder cache rollback),\n" +
+			"lock=true (one action at a time; others wait), unit=GLOB (directories of an append-only cache that\n" +
+			"are added whole or not at all), share=live (all actions write to one directory at once: nothing is\n" +
+			"enforced or merged there, and a crash may leave torn files).",
 		Flags: runFlags(options), StopOnNthArg: &one,
 		DisableSliceFlagSeparator: true,
 		OnUsageError:              usageError,
@@ -50,6 +53,7 @@ func run(ctx context.Context, command *cli.Command, options *runOptions) error {
 	ctx, signals, stop := relaySignals(ctx)
 	defer stop()
 	request.Signals = signals
+	request.Say = func(text string) { fmt.Fprintf(os.Stderr, "larder: %s\n", text) }
 	result, err := shop.executor().Run(ctx, request)
 	err = brokenOff(ctx, err)
 	result.ExitCode = exitCodeOf(result, err)
@@ -268,6 +272,8 @@ func violationText(kind string) string {
 	switch kind {
 	case "special":
 		return "is a FIFO, a socket or a device, which no cache takes; it was left out"
+	case "unit":
+		return "was not added: a unit is added whole or not at all, and this one was there before or had something in it that was refused"
 	case "mode":
 		return "got other permissions, which an append-only cache does not allow; it keeps what it had"
 	}

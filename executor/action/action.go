@@ -180,6 +180,9 @@ func (v *validator) overlaps(action *Action) {
 			if cache.Path.Overlaps(other.Path) {
 				v.refuse("caches %s at %s and %s at %s: two caches can't share a path or lie inside each other; move one", cache.Name, cache.Path, other.Name, other.Path)
 			}
+			if cache.same(other) && (cache.Lock || other.Lock) {
+				v.refuse("cache %s at %s and at %s: with lock=true an action would wait for itself; give it one path", cache.Name, cache.Path, other.Path)
+			}
 		}
 		for _, output := range action.Outputs {
 			if cache.Path.Overlaps(output) {

@@ -92,6 +92,8 @@ func badSpecs() map[string]struct {
 		"cache publish range":    {cache(CacheSpec{Publish: "256"}), `"256"`},
 		"cache on-conflict":      {cache(CacheSpec{OnConflict: "panic"}), "on-conflict=panic"},
 		"cache keep":             {cache(CacheSpec{Keep: -1}), "keep=-1"},
+		"a cache locked twice":   {func(s *Spec) { cache(CacheSpec{Lock: true})(s); cache(CacheSpec{Path: "other"})(s) }, "wait for itself"},
+		"a unit that is no glob": {cache(CacheSpec{Mode: "append-only", Unit: "[a"}), "is no glob"},
 		"two caches at one path": {func(s *Spec) { cache(CacheSpec{})(s); cache(CacheSpec{Name: "two", Path: "./c/"})(s) }, "two caches"},
 		"a cache in a cache":     {func(s *Spec) { cache(CacheSpec{})(s); cache(CacheSpec{Name: "two", Path: "c/d"})(s) }, "two caches"},
 		"cache and output":       {func(s *Spec) { cache(CacheSpec{})(s); output("c")(s) }, "not both"},

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bmatcuk/doublestar/v4"
+
 	"larder/caches"
 )
 
@@ -16,7 +18,10 @@ type Cache struct {
 	Key        string
 	Publish    caches.PublishPolicy
 	OnConflict caches.ConflictPolicy
-	Keep       int // generations kept for rollback, the head among them
+	Keep       int    // generations kept for rollback, the head among them
+	Lock       bool   // one action at a time holds the cache
+	Unit       string // a directory that matches is added whole or not at all; "" is none
+	Live       bool   // all actions write to one directory, with no generations
 }
 
 // ScopeChoice is a scope as it was written, before "repo" is resolved to the
@@ -37,7 +42,13 @@ func (c ScopeChoice) Resolve(repository string) caches.Scope {
 // Ref returns the instance that the declaration means for an action whose
 // repository is at repository.
 func (c Cache) Ref(repository string) caches.Ref {
-	return caches.Ref{Name: c.Name, Mode: c.Mode, Scope: c.Scope.Resolve(repository), Key: c.Key}
+	return caches.Ref{Name: c.Name, Mode: c.Mode, Scope: c.Scope.Resolve(repository), Key: c.Key, Live: c.Live}
+}
+
+// same reports whether two declarations mean one instance, whatever the
+// repository is.
+func (c Cache) same(other Cache) bool {
+	return c.Name == other.Name && c.Mode == other.Mode && c.Scope == other.Scope && c.Key == other.Key && c.Live == other.Live
 }
 
 // defaultKeep is how many generations stay when nothing is said.
@@ -77,7 +88,42 @@ func (v *validator) cache(spec CacheSpec) Cache {
 	if cache.Keep < 1 {
 		v.refuse("cache %s: keep=%d; keep at least one generation", spec.Name, spec.Keep)
 	}
+	cache.Lock, cache.Unit = spec.Lock, v.unit(spec, cache.Mode)
+	cache.Live = v.live(spec)
 	return cache
+}
+
+func (v *validator) unit(spec CacheSpec, mode caches.Mode) string {
+	switch {
+	case spec.Unit == "":
+	case mode == caches.Mutable:
+		v.refuse("cache %s: unit=%s: only an append-only cache takes units; a mutable one is swapped as a whole anyway", spec.Name, spec.Unit)
+	case !doublestar.ValidatePattern(spec.Unit):
+		v.refuse("cache %s: unit=%s is no glob; write a pattern for directories in the cache, such as unit=pkg/*", spec.Name, spec.Unit)
+	}
+	return spec.Unit
+}
+
+// live: with nothing to publish, an option about publishing would promise what
+// nobody keeps. The exit codes of publish= stay: they also say which answers of
+// the command are good ones.
+func (v *validator) live(spec CacheSpec) bool {
+	switch spec.Share {
+	case "":
+		return false
+	case "live":
+	default:
+		v.refuse("cache %s: share=%s: there is share=live only", spec.Name, spec.Share)
+	}
+	for _, option := range []struct {
+		name  string
+		given bool
+	}{{"lock", spec.Lock}, {"unit", spec.Unit != ""}, {"on-conflict", spec.OnConflict != ""}, {"keep", spec.Keep != 0}} {
+		if option.given {
+			v.refuse("cache %s: %s and share=live: all actions write to one directory at once and nothing is published; leave one of the two out", spec.Name, option.name)
+		}
+	}
+	return true
 }
 
 // defaultScope: a mutable cache holds state that belongs to one source tree, an

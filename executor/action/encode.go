@@ -46,6 +46,9 @@ func (a *Action) properties() []Property {
 	properties := []Property{{"larder-key", keyVersion}, {"larder-network", string(a.Network)}}
 	for _, cache := range a.Caches {
 		declaration := fmt.Sprintf("%s %s %s %q", cache.Mode, cache.Name, cache.Path, cache.Key)
+		if cache.Live {
+			declaration += " live"
+		}
 		properties = append(properties, Property{"larder-cache", declaration})
 	}
 	if a.Setup != "" {

@@ -65,10 +65,17 @@ func (spec *CacheSpec) setOption(text string) error {
 			return fmt.Errorf("%w option %q: keep takes a whole number above zero", caches.ErrInvalid, text)
 		}
 		spec.Keep = keep
-	case "lock", "unit", "share":
-		return fmt.Errorf("%w option %q: not yet in this version of larder; leave it out", caches.ErrInvalid, text)
+	case "lock":
+		if value != "true" && value != "false" {
+			return fmt.Errorf("%w option %q: use lock=true, or lock=false", caches.ErrInvalid, text)
+		}
+		spec.Lock = value == "true"
+	case "unit":
+		spec.Unit = value
+	case "share":
+		spec.Share = value
 	default:
-		return fmt.Errorf("%w option %q: there are scope, key, publish, on-conflict and keep", caches.ErrInvalid, text)
+		return fmt.Errorf("%w option %q: there are scope, key, publish, on-conflict, lock, unit, share and keep", caches.ErrInvalid, text)
 	}
 	return nil
 }

@@ -19,6 +19,8 @@ func TestParseCacheFlag(t *testing.T) {
 		{"mypy=a,publish=0,1", CacheSpec{}, CacheSpec{Name: "mypy", Path: "a", Publish: "0,1"}},
 		{"m=a,publish=0,1,scope=global,key=a,b,keep=3", CacheSpec{}, CacheSpec{Name: "m", Path: "a", Publish: "0,1", Scope: "global", Key: "a,b", Keep: 3}},
 		{"m=a,b,on-conflict=replace", CacheSpec{}, CacheSpec{Name: "m", Path: "a,b", OnConflict: "replace"}},
+		{"m=a,lock=true", CacheSpec{}, CacheSpec{Name: "m", Path: "a", Lock: true}},
+		{"m=a,lock=false,unit={a,b}/*,share=live", CacheSpec{Lock: true}, CacheSpec{Name: "m", Path: "a", Unit: "{a,b}/*", Share: "live"}},
 		{"m=a,key=x=y", CacheSpec{}, CacheSpec{Name: "m", Path: "a", Key: "x=y"}},
 		{"m", configured, CacheSpec{Name: "m", Path: ".c", Publish: "0,1", Key: "py3"}},
 		{"m,key=py4", configured, CacheSpec{Name: "m", Path: ".c", Publish: "0,1", Key: "py4"}},
@@ -33,18 +35,19 @@ func TestParseCacheFlag(t *testing.T) {
 
 func TestParseCacheFlagRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                   "no path",
-		"m":                  "no path",
-		"m=":                 "no path",
-		"m=a,size=3":         `"size=3"`,
-		"m=a,publish=":       "no value",
-		"m=a,keep=two":       "whole number",
-		"m=a,keep=0":         "above zero",
-		"m=a,keep=-1":        "above zero",
-		"m=a,lock=true":      "not yet",
-		"m=a,unit=*/x":       "not yet",
-		"m=a,share=live":     "not yet",
-		"m=a,publish=0,keep": "0,keep", // by Validate: it continues the value
+		"":                         "no path",
+		"m":                        "no path",
+		"m=":                       "no path",
+		"m=a,size=3":               `"size=3"`,
+		"m=a,publish=":             "no value",
+		"m=a,keep=two":             "whole number",
+		"m=a,keep=0":               "above zero",
+		"m=a,keep=-1":              "above zero",
+		"m=a,lock=1":               "lock=true, or lock=false",
+		"m=a,unit=*/x":             "only an append-only cache takes units",
+		"m=a,share=all":            "share=live only",
+		"m=a,share=live,lock=true": "lock and share=live",
+		"m=a,publish=0,keep":       "0,keep", // by Validate: it continues the value
 	} {
 		spec, err := ParseCacheFlag("mutable", text, CacheSpec{})
 		if err == nil {

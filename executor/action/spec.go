@@ -38,7 +38,8 @@ type TreeSpec struct {
 
 // CacheSpec declares one named cache. Empty options take the default of the
 // mode: scope repo for mutable caches, global for append-only ones; publish
-// after exit code 0; on-conflict merge; two generations kept.
+// after exit code 0; on-conflict merge; two generations kept; not locked, no
+// unit, not shared live.
 type CacheSpec struct {
 	Name       string `json:"name"`
 	Mode       string `json:"mode"`
@@ -48,6 +49,9 @@ type CacheSpec struct {
 	Publish    string `json:"publish,omitempty"`
 	OnConflict string `json:"on_conflict,omitempty"`
 	Keep       int    `json:"keep,omitempty"`
+	Lock       bool   `json:"lock,omitempty"`
+	Unit       string `json:"unit,omitempty"`  // a glob, for append-only caches
+	Share      string `json:"share,omitempty"` // "live" or nothing
 }
 
 // ParseSpec reads one JSON object. Unknown members, a wrong type and anything

@@ -1,10 +1,13 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 
 	"larder/caches"
@@ -23,24 +26,92 @@ type checkout struct {
 	ref   caches.Ref
 }
 
-// checkOut leases every cache, in the order of their paths, and stacks the
-// input tree.
+// checkOut leases every cache and stacks the input tree.
 func (a *attempt) checkOut(ctx context.Context) error {
 	return a.step(action.StepCheckout, func() error {
-		repository := RepositoryOf(a.job.Action.Root)
-		for _, cache := range a.job.Action.Caches {
-			ref := cache.Ref(repository)
-			leased, err := a.runner.config.Named.Checkout(ctx, ref, a.folder, named.CheckoutOptions{Copy: a.copied})
-			if err != nil {
-				return fmt.Errorf("cache %s: %w", cache.Name, err)
-			}
-			a.checkouts = append(a.checkouts, checkout{leased, cache, ref})
-			if problem := leased.Warning(); problem != nil {
-				a.warn("cache %s starts empty: %v", cache.Name, problem)
+		for _, c := range inOrder(a.job.Action.Caches, RepositoryOf(a.job.Action.Root)) {
+			if err := a.lease(ctx, c); err != nil {
+				return err
 			}
 		}
+		slices.SortFunc(a.checkouts, func(x, y checkout) int {
+			return strings.Compare(x.cache.Path.String(), y.cache.Path.String())
+		})
 		return a.stackInputs(ctx)
 	})
+}
+
+// inOrder lists the caches as they are to be leased. Those with lock=true come
+// in the order of their ids, which is the same for all actions wherever they
+// have them: in the order of paths, two actions with the paths swapped would
+// wait for each other for ever. The others come last, so that what they are
+// given is not old by the time that the waiting is over.
+func inOrder(declared []action.Cache, repository string) []checkout {
+	var ordered []checkout
+	for _, cache := range declared {
+		ordered = append(ordered, checkout{cache: cache, ref: cache.Ref(repository)})
+	}
+	slices.SortFunc(ordered, func(x, y checkout) int {
+		if x.cache.Lock != y.cache.Lock {
+			return map[bool]int{true: -1, false: 1}[x.cache.Lock]
+		}
+		return strings.Compare(x.ref.ID(), y.ref.ID())
+	})
+	return ordered
+}
+
+// lease checks one cache out.
+func (a *attempt) lease(ctx context.Context, c checkout) error {
+	options := named.CheckoutOptions{Copy: a.copied, Alone: c.cache.Lock}
+	options.Waits = func() {
+		a.job.Say(fmt.Sprintf("waiting for cache %s, which another action holds with lock=true", c.ref))
+	}
+	take := func(ctx context.Context) (err error) {
+		if c.Checkout, err = a.runner.config.Named.Checkout(ctx, c.ref, a.folder, options); err == nil {
+			a.checkouts = append(a.checkouts, c)
+		}
+		return err
+	}
+	var err error
+	if c.cache.Lock {
+		err = a.untilAsked(ctx, take)
+	} else {
+		err = take(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("cache %s: %w", c.cache.Name, err)
+	}
+	if problem := c.Warning(); problem != nil {
+		a.warn("cache %s starts empty: %v", c.cache.Name, problem)
+	}
+	return nil
+}
+
+// untilAsked waits, and breaks off as soon as larder is asked to end: there is
+// no command yet that the signal could be passed on to.
+func (a *attempt) untilAsked(ctx context.Context, wait func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	over, quiet := make(chan struct{}), make(chan struct{})
+	var asked error
+	go func() {
+		defer close(quiet)
+		for asked == nil {
+			select {
+			case signal := <-a.job.Signals:
+				if asksForEnd(signal) {
+					asked = fmt.Errorf("%w by signal %d (%v) before its turn came (lock=true); the command was not run", ErrInterrupted, signal, signal)
+					cancel(asked)
+				}
+			case <-over:
+				return
+			}
+		}
+	}()
+	err := wait(ctx)
+	close(over)
+	<-quiet
+	return cmp.Or(asked, err)
 }
 
 // stackInputs makes the workspace. Without any input there is nothing to put a

@@ -51,6 +51,9 @@ func New(config Config) *Runner { return &Runner{config} }
 // cache.
 var ErrStrict = errors.New("append-only rules were broken")
 
+// ErrInterrupted says that larder was asked to end before there was a command.
+var ErrInterrupted = errors.New("interrupted")
+
 // Execute takes a job from checkout to publish. Where the file system of the
 // store cannot carry an overlay, it starts again with private copies and says
 // so: the sandbox had not started anything by then.

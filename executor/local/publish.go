@@ -46,7 +46,7 @@ func (a *attempt) end(ctx context.Context, c checkout) named.Outcome {
 		outcome, _ := c.Discard()
 		return outcome
 	}
-	outcome, err := c.Publish(ctx, named.PublishOptions{OnConflict: c.cache.OnConflict, Keep: c.cache.Keep})
+	outcome, err := c.Publish(ctx, named.PublishOptions{OnConflict: c.cache.OnConflict, Keep: c.cache.Keep, Unit: c.cache.Unit})
 	if err != nil {
 		a.warn("cache %s was not updated and keeps what it had: %v", c.cache.Name, err)
 		return outcome

@@ -134,8 +134,7 @@ func (a *attempt) relay(ctx context.Context) <-chan os.Signal {
 		for {
 			select {
 			case signal := <-a.job.Signals:
-				switch signal {
-				case syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT:
+				if asksForEnd(signal) {
 					a.interrupted.Store(true)
 				}
 				select {
@@ -148,6 +147,14 @@ func (a *attempt) relay(ctx context.Context) <-chan os.Signal {
 		}
 	}()
 	return passed
+}
+
+func asksForEnd(signal os.Signal) bool {
+	switch signal {
+	case syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT:
+		return true
+	}
+	return false
 }
 
 func networkOf(network action.Network) sandbox.Network {
