@@ -46,6 +46,7 @@ type Checkout struct {
 	alone   *layers.Lock
 	warning error
 	ended   atomic.Bool
+	bytes   int64 // that a publish added
 }
 
 // Checkout leases the head of a cache and makes a private layer in run. It
@@ -57,9 +58,10 @@ type Checkout struct {
 func (s *Store) Checkout(ctx context.Context, ref caches.Ref, run *layers.Run, options CheckoutOptions) (*Checkout, error) {
 	c := &Checkout{in: s.instance(ref), copied: options.Copy, run: run}
 	if err := c.prepare(ctx, options); err != nil {
-		c.Close()
+		c.release()
 		return nil, fmt.Errorf("check out %s: %w", ref, err)
 	}
+	c.recordCheckout()
 	return c, nil
 }
 
@@ -76,7 +78,7 @@ func (c *Checkout) prepare(ctx context.Context, options CheckoutOptions) (err er
 		return err
 	}
 	if c.warning = c.base.problem; c.warning != nil {
-		c.in.store.log.Warn("cache counts as empty", "cache", c.in.ref.String(), "problem", c.warning)
+		c.in.store.journal.Warn("damaged", "cache", c.in.ref.String(), "problem", c.warning)
 	}
 	if c.private, err = c.run.Private(c.in.ref.Name.String()); err != nil {
 		return err
@@ -164,18 +166,18 @@ func (c *Checkout) Discard() (Outcome, error) {
 		return Outcome{}, fmt.Errorf("discard %s: %w", c.in.ref, ErrEnded)
 	}
 	defer c.release()
+	outcome := c.outcome(Discarded)
 	if c.in.ref.Live {
-		return c.left(), nil
+		outcome = c.left()
 	}
-	return c.outcome(Discarded), nil
+	c.recordEnd("discard", outcome, nil)
+	return outcome, nil
 }
 
 // Close ends the checkout, by a discard unless it has ended. It may be called
 // more than once.
 func (c *Checkout) Close() {
-	if c.end() {
-		c.release()
-	}
+	_, _ = c.Discard()
 }
 
 func (c *Checkout) end() bool { return c.ended.CompareAndSwap(false, true) }

@@ -86,7 +86,7 @@ func (i instance) dropLayers(remaining []manifest) (trash []string) {
 		}
 		path, err := layers.Trash(i.store.layout, filepath.Join(i.layers(), entry.Name()))
 		if err != nil {
-			i.store.log.Warn("layer not removed", "cache", i.ref.String(), "problem", err)
+			i.store.journal.Warn("not-removed", "what", "layer", "cache", i.ref.String(), "problem", err)
 			continue
 		}
 		trash = append(trash, path)
@@ -98,7 +98,7 @@ func (i instance) dropLayers(remaining []manifest) (trash []string) {
 func (i instance) empty(trash []string) {
 	for _, path := range trash {
 		if err := layers.RemoveTree(path); err != nil {
-			i.store.log.Warn("trash not removed", "cache", i.ref.String(), "problem", err)
+			i.store.journal.Warn("not-removed", "what", "trash", "cache", i.ref.String(), "problem", err)
 		}
 	}
 }

@@ -66,5 +66,6 @@ func (i instance) compact() (trash []string, err error) {
 	if err != nil {
 		return []string{layer.Path}, err
 	}
+	i.store.journal.Log("flatten", "cache", i.ref.String(), "before", len(head.stack), "after", len(next.Layers))
 	return i.collect(next, all), nil
 }

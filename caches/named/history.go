@@ -73,6 +73,7 @@ func (s *Store) Rollback(ctx context.Context, ref caches.Ref, generation string)
 	if err != nil {
 		return Generation{}, fmt.Errorf("roll back %s to %s: %w", ref, generation, err)
 	}
+	s.journal.Log("rollback", "cache", ref.String(), "to", generation, "generation", done.ID)
 	return i.generation(done), nil
 }
 

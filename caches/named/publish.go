@@ -18,15 +18,16 @@ import (
 // to be reported, and never fails the action. A crash at any moment leaves the
 // old head or the new one, whole. A live cache has nothing to publish: its
 // outcome is always [Published], with no generation and no counts.
-func (c *Checkout) Publish(ctx context.Context, options PublishOptions) (Outcome, error) {
+func (c *Checkout) Publish(ctx context.Context, options PublishOptions) (outcome Outcome, err error) {
 	if !c.end() {
 		return Outcome{}, fmt.Errorf("publish %s: %w", c.in.ref, ErrEnded)
 	}
 	defer c.release()
+	defer func() { c.recordEnd("publish", outcome, err) }()
 	if c.in.ref.Live {
 		return c.left(), nil
 	}
-	outcome := c.outcome(Unchanged)
+	outcome = c.outcome(Unchanged)
 	if err := c.publish(ctx, options, &outcome); err != nil {
 		outcome.Result = Failed
 		outcome.Added, outcome.Changed, outcome.Removed = 0, 0, 0
@@ -110,7 +111,7 @@ func (c *Checkout) publishLocked(options PublishOptions, d *delta) (trash []stri
 	if err != nil {
 		return []string{layer.Path}, err
 	}
-	d.outcome.After = next.ID
+	d.outcome.After, c.bytes = next.ID, layer.Bytes
 	return c.in.collect(next, max(options.Keep, 0)), nil
 }
 

@@ -33,6 +33,7 @@ func (s *Store) Remove(ctx context.Context, pattern string) (Removal, error) {
 		err := instance{s, row.ID, row.Ref}.remove()
 		switch {
 		case err == nil:
+			instance{s, row.ID, row.Ref}.recordRemoval()
 			removal.Removed = append(removal.Removed, row)
 		case errors.Is(err, layers.ErrLocked):
 			removal.Skipped = append(removal.Skipped, row)

@@ -6,24 +6,25 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"larder/caches"
+	"larder/caches/journal"
 	"larder/caches/layers"
 )
 
 // Store gives access to the named caches of one store. It holds no state:
 // goroutines and processes may share the store freely.
 type Store struct {
-	layout caches.Layout
-	log    *slog.Logger
+	layout  caches.Layout
+	journal *journal.Journal
 }
 
-// Open returns the named caches of the store at layout. It does no work.
-func Open(layout caches.Layout, log *slog.Logger) *Store { return &Store{layout, log} }
+// Open returns the named caches of the store at layout. It does no work. What
+// happens to caches is written down in the journal, which may be nil.
+func Open(layout caches.Layout, to *journal.Journal) *Store { return &Store{layout, to} }
 
 // Files of one cache instance.
 const (

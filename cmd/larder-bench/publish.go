@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -122,7 +120,7 @@ func newCache(b *bench, files int) (*cacheUnderTest, error) {
 		return nil, err
 	}
 	c := &cacheUnderTest{
-		layout: layout, store: named.Open(layout, slog.New(slog.NewTextHandler(io.Discard, nil))), files: files,
+		layout: layout, store: named.Open(layout, nil), files: files,
 		ref: caches.Ref{Name: name, Mode: caches.Mutable, Scope: caches.GlobalScope(), Key: fmt.Sprintf("%d files, %d", files, time.Now().UnixNano())},
 	}
 	return c, c.fill(plain)

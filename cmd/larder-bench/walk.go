@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -101,7 +99,7 @@ func listOfCaches(ctx context.Context, b *bench) ([]row, error) {
 		if err != nil {
 			return nil, err
 		}
-		one := &cacheUnderTest{layout: layout, store: named.Open(layout, slog.New(slog.NewTextHandler(io.Discard, nil))),
+		one := &cacheUnderTest{layout: layout, store: named.Open(layout, nil),
 			ref: caches.Ref{Name: name, Mode: caches.Mutable, Scope: caches.GlobalScope()}, files: files}
 		if err := one.fill(plain); err != nil {
 			return nil, err

@@ -57,6 +57,7 @@ func run(ctx context.Context, command *cli.Command, options *runOptions) error {
 	result, err := shop.executor().Run(ctx, request)
 	err = brokenOff(ctx, err)
 	result.ExitCode = exitCodeOf(result, err)
+	shop.writeDown(result, err)
 	reportWarnings(result)
 	reportEnd(request.Action, result, err)
 	if text := hint(request.Action, result, err); text != "" {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -11,6 +10,7 @@ import (
 
 	"larder/caches"
 	"larder/caches/cas"
+	"larder/caches/journal"
 	"larder/caches/named"
 	"larder/caches/results"
 	"larder/digest"
@@ -27,6 +27,7 @@ const grace = 5 * time.Second
 type workshop struct {
 	settings settings
 	layout   caches.Layout
+	journal  *journal.Journal
 	blobs    *cas.Store
 	named    *named.Store
 }
@@ -49,8 +50,8 @@ func openWorkshop(command *cli.Command, root string) (*workshop, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What concerns a run is in its warnings; the rest costs space only.
-	return &workshop{configured, layout, cas.Open(layout, fn), named.Open(layout, slog.New(slog.DiscardHandler))}, nil
+	to := journal.Open(layout)
+	return &workshop{configured, layout, to, cas.Open(layout, fn), named.Open(layout, to)}, nil
 }
 
 func digestFunction(configured settings) (digest.Function, error) {
@@ -72,7 +73,7 @@ func digestFunction(configured settings) (digest.Function, error) {
 func (w *workshop) executor() *executor.Executor {
 	home, _ := os.UserHomeDir()
 	runner := local.New(local.Config{
-		Layout: w.layout, Blobs: w.blobs, Named: w.named,
+		Layout: w.layout, Blobs: w.blobs, Named: w.named, Journal: w.journal,
 		Path: filepath.SplitList(os.Getenv("PATH")), Home: home, Env: os.Getenv,
 		ProgramIndex: w.indexFile("programs"), Grace: grace / 2,
 	})
@@ -80,7 +81,7 @@ func (w *workshop) executor() *executor.Executor {
 		Function: w.blobs.Function(), Trees: w.blobs, IndexFile: w.indexFile,
 		WriteIndex: func(file string, data []byte) error { return w.layout.WriteFile(file, data, 0o644) },
 	}
-	kept := results.NewChecked(results.NewFiles(w.layout), w.blobs)
+	kept := results.NewCounted("local", results.NewChecked(results.NewFiles(w.layout), w.blobs), w.journal)
 	return executor.New(inputs, runner, kept, w.blobs)
 }
 

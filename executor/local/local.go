@@ -16,6 +16,7 @@ import (
 
 	"larder/caches"
 	"larder/caches/cas"
+	"larder/caches/journal"
 	"larder/caches/layers"
 	"larder/caches/named"
 	"larder/digest"
@@ -29,6 +30,8 @@ type Config struct {
 	Layout caches.Layout
 	Blobs  *cas.Store
 	Named  *named.Store
+	// Journal is told of runs that begin. It may be nil.
+	Journal *journal.Journal
 	// Path, Home and Env describe the caller: where its programs are.
 	Path []string
 	Home string
@@ -58,6 +61,7 @@ var ErrInterrupted = errors.New("interrupted")
 // store cannot carry an overlay, it starts again with private copies and says
 // so: the sandbox had not started anything by then.
 func (r *Runner) Execute(ctx context.Context, job executor.Job) (*executor.Outcome, error) {
+	r.config.Journal.Log("run-begun", "program", job.Action.Argv[0], "root", job.Action.Root)
 	// One feed for both attempts: what it has read of a pipe is gone from there.
 	input, err := newFeed(job.Streams.Input)
 	if err != nil {

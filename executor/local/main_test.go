@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -99,8 +98,7 @@ func newBench(store, root string, copied bool) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	logger := slog.New(slog.DiscardHandler)
-	b := &bench{root: root, layout: layout, blobs: cas.Open(layout, digest.BLAKE3), named: named.Open(layout, logger)}
+	b := &bench{root: root, layout: layout, blobs: cas.Open(layout, digest.BLAKE3), named: named.Open(layout, nil)}
 	b.config = local.Config{
 		Layout: layout, Blobs: b.blobs, Named: b.named, Path: filepath.SplitList(os.Getenv("PATH")),
 		Home: os.Getenv("HOME"), Env: os.Getenv, ProgramIndex: filepath.Join(layout.Index(), "programs"),

@@ -5,9 +5,7 @@ package namedtest
 
 import (
 	"context"
-	"io"
 	"io/fs"
-	"log/slog"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -15,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"larder/caches"
+	"larder/caches/journal"
 	"larder/caches/layers"
 	"larder/caches/layers/layertest"
 	"larder/caches/named"
@@ -49,8 +48,7 @@ func At(t testing.TB, root string, mode caches.Mode, copied bool) *Cache {
 	name, err := caches.ParseName("demo")
 	Check(t, err)
 	ref := caches.Ref{Name: name, Mode: mode, Scope: caches.GlobalScope()}
-	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	return &Cache{t, layout, named.Open(layout, quiet), run, ref, copied}
+	return &Cache{t, layout, named.Open(layout, journal.Open(layout)), run, ref, copied}
 }
 
 // Check ends the test when err is not nil.
