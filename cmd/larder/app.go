@@ -54,7 +54,7 @@ func newApp() *cli.Command {
 			&cli.BoolFlag{Name: "version", Usage: "print the version", Local: true},
 		},
 		Commands: append([]*cli.Command{
-			runCommand(), digestCommand(), cacheCommand(), doctorCommand(), demoCommand(), versionCommand(),
+			runCommand(), digestCommand(), cacheCommand(), doctorCommand(), demoCommand(), versionCommand(), helpCommand(),
 		}, laterCommands("build", "plan", "explain", "shell", "worker", "serve")...),
 		EnableShellCompletion:           true,
 		ConfigureShellCompletionCommand: describeCompletion,

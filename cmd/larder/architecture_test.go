@@ -34,7 +34,7 @@ const (
 func wire() []string {
 	return []string{
 		"caches", "caches/cas", "caches/journal", "caches/layers", "caches/named", "caches/payload", "caches/results",
-		"digest", "executor", "executor/action", "executor/local", "executor/plan", "sandbox",
+		"digest", "executor", "executor/action", "executor/local", "executor/plan", "executor/preset", "sandbox",
 	}
 }
 
@@ -63,6 +63,7 @@ func allowedArrows() map[string]arrows {
 		"caches/payload":          {[]string{"caches", "caches/journal", "caches/layers"}, "a payload is a directory, not an action's result"},
 		"caches/results":          {[]string{"caches", "caches/cas", "caches/journal", "digest"}, "a result is found by its key; how it came about is not its matter"},
 		"executor/action":         {[]string{"caches", "digest"}, "a spec says what is wanted, not how it is done"},
+		"executor/preset":         {[]string{"digest", "executor/action"}, "what suits a tool is data under a spec; who runs what is decided above"},
 		"executor":                {[]string{"caches/results", "digest", "executor/action"}, "the pipeline declares small interfaces for the rest, so that runners can differ"},
 		"executor/local":          {below(), "the runners do not know each other"},
 		"executor/remote":         {below(), "the runners do not know each other"},

@@ -12,7 +12,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
-	"larder/executor/action"
+	"larder/executor/preset"
 )
 
 // settings is what larder.toml can say. The files in the root and above it are
@@ -22,32 +22,16 @@ type settings struct {
 	Results string `toml:"results"`
 	Digest  string `toml:"digest-function"`
 	// Background allows work that nobody waits for; nil is yes.
-	Background *bool                   `toml:"background"`
-	Caches     map[string]cacheSetting `toml:"cache"`
-}
-
-// cacheSetting are the options of a named cache, so that its name is enough on
-// the command line.
-type cacheSetting struct {
-	Path       string `toml:"path"`
-	Scope      string `toml:"scope"`
-	Key        string `toml:"key"`
-	Publish    string `toml:"publish"`
-	OnConflict string `toml:"on-conflict"`
-	Keep       int    `toml:"keep"`
-	Lock       bool   `toml:"lock"`
-	Unit       string `toml:"unit"`
-	Share      string `toml:"share"`
-}
-
-func (c cacheSetting) spec() action.CacheSpec {
-	return action.CacheSpec{Path: c.Path, Scope: c.Scope, Key: c.Key, Publish: c.Publish, OnConflict: c.OnConflict, Keep: c.Keep,
-		Lock: c.Lock, Unit: c.Unit, Share: c.Share}
+	Background *bool `toml:"background"`
+	// Caches are the options of named caches, so that a name is enough on the
+	// command line.
+	Caches  map[string]preset.Options `toml:"cache"`
+	Presets map[string]preset.Preset  `toml:"preset"`
 }
 
 // loadSettings reads every configuration file that applies to root.
 func loadSettings(root string) (settings, error) {
-	merged := settings{Caches: map[string]cacheSetting{}}
+	merged := settings{Caches: map[string]preset.Options{}, Presets: map[string]preset.Preset{}}
 	for _, path := range configFiles(root) {
 		one, err := readSettings(path)
 		if err != nil {
@@ -89,6 +73,11 @@ func (s *settings) fill(one settings) {
 			s.Caches[name] = cache
 		}
 	}
+	for name, mine := range one.Presets {
+		if _, known := s.Presets[name]; !known {
+			s.Presets[name] = mine
+		}
+	}
 }
 
 // readSettings reads one file; a missing one is empty. Relative paths in it
@@ -123,7 +112,10 @@ func describeTOML(path string, err error) error {
 		if isLater(first.Key()) {
 			return fmt.Errorf("%s:%d: %s is not yet in this version of larder; leave it out", path, line, key)
 		}
-		return fmt.Errorf("%s:%d: unknown key %s; there are store, results, digest-function, background and [cache.NAME] with path, scope, key, publish, on-conflict, lock, unit, share and keep", path, line, key)
+		if first.Key()[0] == "preset" {
+			return fmt.Errorf("%s:%d: unknown key %s; [preset.NAME] takes summary, why, command, inputs, tools, env, setup, teardown, version and version-file, [preset.NAME.cache.CACHE] takes mode, path, scope, key, publish, on-conflict, lock, unit, share and keep", path, line, key)
+		}
+		return fmt.Errorf("%s:%d: unknown key %s; there are store, results, digest-function, background, [preset.NAME], and [cache.NAME] with path, scope, key, publish, on-conflict, lock, unit, share and keep", path, line, key)
 	}
 	var wrong *toml.DecodeError
 	if errors.As(err, &wrong) {
@@ -136,7 +128,7 @@ func describeTOML(path string, err error) error {
 // isLater reports whether a key belongs to the published contract but not to
 // this version.
 func isLater(key []string) bool {
-	return slices.Contains([]string{"size-cap", "max-size", "remote", "preset"}, key[0])
+	return slices.Contains([]string{"size-cap", "max-size", "remote"}, key[0])
 }
 
 // storeFolder decides where the store is: flag, environment, configuration, the

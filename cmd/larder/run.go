@@ -46,9 +46,12 @@ func runCommand() *cli.Command {
 
 // run is larder run, from flags to exit code.
 func run(ctx context.Context, command *cli.Command, options *runOptions) error {
-	request, shop, err := prepare(command, options)
+	request, shop, err := prepare(ctx, command, options)
 	if err != nil {
-		return errors.Join(err, writeRecord(options.json, refused()))
+		result := refused()
+		result.ExitCode = exitCodeOf(result, err)
+		complain(errors.Join(err, writeRecord(options.json, result)))
+		return exitCode(result.ExitCode)
 	}
 	ctx, signals, stop := relaySignals(ctx)
 	defer stop()
@@ -80,7 +83,7 @@ func refused() *action.Result {
 }
 
 // prepare turns flags, environment and configuration into a request.
-func prepare(command *cli.Command, options *runOptions) (executor.Request, *workshop, error) {
+func prepare(ctx context.Context, command *cli.Command, options *runOptions) (executor.Request, *workshop, error) {
 	none := executor.Request{}
 	here, err := os.Getwd()
 	if err != nil {
@@ -94,7 +97,14 @@ func prepare(command *cli.Command, options *runOptions) (executor.Request, *work
 	if err != nil {
 		return none, nil, err
 	}
+	if err := shop.choosePreset(options); err != nil {
+		return none, nil, err
+	}
 	if err := options.fill(&spec, wholeCommand(os.Args, command.Args().Slice()), shop.settings); err != nil {
+		return none, nil, err
+	}
+	spec.Root = absolute(here, spec.Root)
+	if err := shop.applyPreset(ctx, options, &spec); err != nil {
 		return none, nil, err
 	}
 	wanted, err := spec.Validate(here)

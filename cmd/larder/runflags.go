@@ -10,16 +10,19 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"larder/executor/action"
+	"larder/executor/preset"
 )
 
 // runOptions are the flags of run as they were given. Flags write into it while
 // they are parsed: asking the parser for one by name costs a search each time.
 type runOptions struct {
 	root, outputTo, setup, teardown, network, timeout string
-	results, json, spec                               string
+	results, json, spec, preset                       string
 	inputs, trees, tools, outputs, env                []string
 	appendOnly, mutable, observe                      []string
 	noCache, strict                                   bool
+	// chosen is the preset that --preset names, once it is looked up.
+	chosen preset.Preset
 }
 
 // runFlags are the flags of run. Those of capabilities that this version does
@@ -49,6 +52,7 @@ func runFlags(o *runOptions) []cli.Flag {
 		onlyFlag("remote-caches", "none", "named caches on a cluster: `none`"),
 		textFlag("json", &o.json, "write the result record to `FILE` (-: standard output)"),
 		textFlag("spec", &o.spec, "read the request from `FILE`; flags override it"),
+		textFlag("preset", &o.preset, "start from what suits a known tool, `NAME`; flags add to it or override it (larder help presets)"),
 	}, laterFlags()...)
 }
 
@@ -83,7 +87,7 @@ func onlyFlag(name, only, usage string) cli.Flag {
 // laterFlags are those of the published contract that this version lacks.
 func laterFlags() []cli.Flag {
 	return append(laterSwitches("explain"), laterValues("payload", "memory", "pids", "cpu-time", "output-limit",
-		"remote", "instance", "trace", "preset")...)
+		"remote", "instance", "trace")...)
 }
 
 // laterSwitches are refused flags without a value.
@@ -187,7 +191,7 @@ func setTrees(spec *action.Spec, given []string) error {
 func setCaches(spec *action.Spec, mode string, given []string, configured settings) error {
 	for _, text := range given {
 		name, _, _ := strings.Cut(strings.SplitN(text, ",", 2)[0], "=")
-		cache, err := action.ParseCacheFlag(mode, text, configured.Caches[name].spec())
+		cache, err := action.ParseCacheFlag(mode, text, configured.Caches[name].Spec())
 		if err != nil {
 			return fmt.Errorf("--%s: %w", mode, err)
 		}

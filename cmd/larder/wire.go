@@ -71,18 +71,22 @@ func digestFunction(configured settings) (digest.Function, error) {
 
 // executor wires the pipeline for this machine.
 func (w *workshop) executor() *executor.Executor {
-	home, _ := os.UserHomeDir()
-	runner := local.New(local.Config{
-		Layout: w.layout, Blobs: w.blobs, Named: w.named, Journal: w.journal,
-		Path: filepath.SplitList(os.Getenv("PATH")), Home: home, Env: os.Getenv,
-		ProgramIndex: w.indexFile("programs"), Grace: grace / 2,
-	})
 	inputs := executor.Inputs{
 		Function: w.blobs.Function(), Trees: w.blobs, IndexFile: w.indexFile,
 		WriteIndex: func(file string, data []byte) error { return w.layout.WriteFile(file, data, 0o644) },
 	}
 	kept := results.NewCounted("local", results.NewChecked(results.NewFiles(w.layout), w.blobs), w.journal)
-	return executor.New(inputs, runner, kept, w.blobs)
+	return executor.New(inputs, w.runner(), kept, w.blobs)
+}
+
+// runner runs actions on this machine as its caller sees it.
+func (w *workshop) runner() *local.Runner {
+	home, _ := os.UserHomeDir()
+	return local.New(local.Config{
+		Layout: w.layout, Blobs: w.blobs, Named: w.named, Journal: w.journal,
+		Path: filepath.SplitList(os.Getenv("PATH")), Home: home, Env: os.Getenv,
+		ProgramIndex: w.indexFile("programs"), Grace: grace / 2,
+	})
 }
 
 // indexFile names the stat index of a root.

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"larder/executor/preset"
+)
+
+// helpCommand is help as the library has it, with topics of our own.
+func helpCommand() *cli.Command {
+	return &cli.Command{
+		Name: "help", Aliases: []string{"h"}, Usage: "show the commands, help for one command, or: larder help presets",
+		ArgsUsage: "[COMMAND | presets [NAME]]", HideHelp: true, OnUsageError: usageError,
+		Action: func(ctx context.Context, command *cli.Command) error {
+			switch topic := command.Args().First(); topic {
+			case "":
+				return cli.ShowRootCommandHelp(command.Root())
+			case "presets":
+				return helpPresets(command)
+			default:
+				return cli.ShowCommandHelp(ctx, command.Root(), topic)
+			}
+		},
+	}
+}
+
+// helpPresets lists the presets, those of larder.toml among them, or shows all
+// of one.
+func helpPresets(command *cli.Command) error {
+	here, err := os.Getwd()
+	if err != nil {
+		return fmt.Errorf("find the current directory: %w", err)
+	}
+	configured, err := loadSettings(here)
+	if err != nil {
+		return err
+	}
+	if name := command.Args().Get(1); name != "" {
+		one, err := preset.Find(name, configured.Presets)
+		if err != nil {
+			return fmt.Errorf("help presets: %w", err)
+		}
+		fmt.Printf("%s: %s\n\nlarder run --preset %s -- %s\n\n%s\n%s", name, one.Summary, name, one.Command, presetText(one), one.Why+"\n")
+		return nil
+	}
+	all, err := preset.All(configured.Presets)
+	if err != nil {
+		return err
+	}
+	out := table{heading: []string{"PRESET", "FOR", "EXAMPLE"}}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		out.add(name, all[name].Summary, "larder run --preset "+name+" -- "+all[name].Command)
+	}
+	if err := out.printHuman(); err != nil {
+		return err
+	}
+	fmt.Println("\nlarder help presets NAME shows what one does. Flags add to a preset or override it;\n[preset.NAME] in larder.toml adds to one, or makes one of your own.")
+	return nil
+}
+
+// presetText is a preset in the spelling of the flags.
+func presetText(p preset.Preset) string {
+	var text strings.Builder
+	line := func(flag string, values ...string) {
+		for _, value := range values {
+			if value != "" {
+				fmt.Fprintf(&text, "  --%s %s\n", flag, value)
+			}
+		}
+	}
+	line("input", p.Inputs...)
+	line("tool", p.Tools...)
+	for _, name := range slices.Sorted(maps.Keys(p.Env)) {
+		line("env", name+"="+p.Env[name])
+	}
+	line("setup", p.Setup)
+	line("teardown", p.Teardown)
+	for _, name := range slices.Sorted(maps.Keys(p.Caches)) {
+		line(p.Caches[name].Mode, cacheText(name, p.Caches[name]))
+	}
+	return text.String()
+}
+
+// cacheText is a cache as --append-only and --mutable take it.
+func cacheText(name string, c preset.Cache) string {
+	text := name + "=" + c.Path
+	for _, option := range [][2]string{
+		{"publish", c.Publish}, {"scope", c.Scope}, {"key", c.Key}, {"on-conflict", c.OnConflict},
+		{"unit", c.Unit}, {"share", c.Share},
+	} {
+		if option[1] != "" {
+			text += "," + option[0] + "=" + option[1]
+		}
+	}
+	if c.Lock {
+		text += ",lock=true"
+	}
+	if c.Keep != 0 {
+		text += fmt.Sprintf(",keep=%d", c.Keep)
+	}
+	return text
+}

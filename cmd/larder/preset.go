@@ -1,0 +1,115 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"larder/digest"
+	"larder/executor"
+	"larder/executor/action"
+	"larder/executor/preset"
+)
+
+// applyPreset puts the preset of the flags under the spec. Without --preset it
+// does nothing, and reads nothing.
+func (w *workshop) applyPreset(ctx context.Context, options *runOptions, spec *action.Spec) error {
+	if options.preset == "" {
+		return nil
+	}
+	chosen := options.chosen
+	chosen.Under(spec, spec.Root)
+	if !preset.NeedsVersion(*spec) {
+		return nil
+	}
+	version, err := w.toolVersion(ctx, chosen, *spec)
+	if err != nil {
+		return fmt.Errorf("preset %s: %w", options.preset, err)
+	}
+	preset.Expand(spec, version)
+	return nil
+}
+
+// choosePreset finds the preset of the flags. Its caches become what a flag that
+// names one of them starts from, below what larder.toml says of that cache.
+func (w *workshop) choosePreset(options *runOptions) error {
+	if options.preset == "" {
+		return nil
+	}
+	chosen, err := preset.Find(options.preset, w.settings.Presets)
+	if err != nil {
+		return fmt.Errorf("--preset: %w; larder help presets shows them", err)
+	}
+	for name, cache := range chosen.Caches {
+		cache.Options = cache.Over(w.settings.Caches[name])
+		chosen.Caches[name], w.settings.Caches[name] = cache, cache.Options
+	}
+	options.chosen = chosen
+	return nil
+}
+
+// toolVersion finds the version of the preset's tool. What its version command
+// said is kept in the store under the state of the program, so that the command
+// runs only when the program has changed.
+func (w *workshop) toolVersion(ctx context.Context, chosen preset.Preset, spec action.Spec) (string, error) {
+	if chosen.VersionFile != "" {
+		return chosen.FileVersion(spec.Root)
+	}
+	probe, err := chosen.Probe(spec)
+	if err != nil {
+		return "", err
+	}
+	wanted, err := probe.Validate(spec.Root)
+	if err != nil {
+		return "", err
+	}
+	return w.keptVersion(ctx, wanted)
+}
+
+// keptVersion answers a version command from the store, or runs it.
+func (w *workshop) keptVersion(ctx context.Context, wanted *action.Action) (string, error) {
+	state, err := w.runner().ProgramState(wanted)
+	if err != nil {
+		return "", err
+	}
+	file := w.versionFile(state, wanted)
+	if known, err := os.ReadFile(file); err == nil && state != "" {
+		if version, err := preset.VersionIn(string(known)); err == nil {
+			return version, nil
+		}
+	}
+	said, err := w.askVersion(ctx, wanted)
+	if err != nil {
+		return "", err
+	}
+	version, err := preset.VersionIn(said)
+	if err == nil && state != "" {
+		// It is advice: when it cannot be written the next run asks again.
+		_ = w.layout.WriteFile(file, []byte(version+"\n"), 0o644)
+	}
+	return version, err
+}
+
+// versionFile names the kept version of a program in one state, as one command
+// with its variables says it.
+func (w *workshop) versionFile(state string, probe *action.Action) string {
+	asked := fmt.Sprintf("%s\n%q\n%q", state, probe.Argv, probe.Env)
+	return filepath.Join(w.layout.Index(), "version-"+digest.Of(digest.BLAKE3, []byte(asked)).Hash()[:32])
+}
+
+// askVersion runs the version command in a sandbox and returns what it printed.
+func (w *workshop) askVersion(ctx context.Context, probe *action.Action) (string, error) {
+	var out, errs strings.Builder
+	result, err := w.executor().Run(ctx, executor.Request{Action: probe, Streams: executor.Streams{Stdout: &out, Stderr: &errs}})
+	command := strings.Join(probe.Argv, " ")
+	if err != nil {
+		return "", fmt.Errorf("ask %q for the version: %w", command, err)
+	}
+	if result.Status != action.StatusOK {
+		return "", fmt.Errorf("%w: %q ended with code %d and said %q; mend the tool, or give the cache a key= of your own", preset.ErrNoVersion, command, result.ExitCode, strings.TrimSpace(tail(cmp.Or(errs.String(), out.String()))))
+	}
+	return out.String(), nil
+}
