@@ -94,7 +94,8 @@ const (
 // OpenLayout returns the layout of the store at root, made when it is not
 // there yet. It is cheap when the store exists: one look at its marker and one
 // lock. Until it ends, the process counts as a user of the store: cleaning leaves
-// alone what it has looked up, see [Layout.Hold] and [Layout.Leave].
+// alone what it has looked up, see [Layout.Hold] and [Layout.Leave]. With an
+// error that [IsFault] knows the layout says where the store would be.
 func OpenLayout(root string) (Layout, error) {
 	absolute, err := filepath.Abs(root)
 	if err != nil {
@@ -103,7 +104,7 @@ func OpenLayout(root string) (Layout, error) {
 	layout := Layout{root: absolute}
 	if !layout.isWhole() {
 		if err := layout.create(); err != nil {
-			return Layout{}, fmt.Errorf("%w: %w", ErrStore, err)
+			return layout, fmt.Errorf("%w: %w", ErrStore, err)
 		}
 	}
 	layout.use = layout.enter()
@@ -161,6 +162,14 @@ func (l Layout) makeRoot() error {
 	return nil
 }
 
+// notMade leaves the advice about a fault to whoever goes on without the store.
+func notMade(err error) error {
+	if IsFault(err) {
+		return fmt.Errorf("make the store: %w", err)
+	}
+	return fmt.Errorf("make the store: %w; name another place with --store DIR", err)
+}
+
 // create makes the folders first and the marker last, so that a marker means a
 // whole store. Two processes may do it at the same time.
 func (l Layout) create() error {
@@ -171,11 +180,11 @@ func (l Layout) create() error {
 		return err
 	}
 	if err := l.makeRoot(); err != nil {
-		return fmt.Errorf("make the store: %w; name another place with --store DIR", err)
+		return notMade(err)
 	}
 	for _, folder := range KnownFolders() {
 		if err := os.MkdirAll(filepath.Join(l.root, folder), 0o755); err != nil {
-			return fmt.Errorf("make the store: %w; name another place with --store DIR", err)
+			return notMade(err)
 		}
 	}
 	for _, file := range [][2]string{{"README", storeReadme}, {".gitignore", "*\n"}, {"CACHEDIR.TAG", cacheDirTag}} {

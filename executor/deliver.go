@@ -26,7 +26,7 @@ func (r *run) deliver(ctx context.Context, result *action.Result, outputs []dige
 		if !staysInside(root, dest) {
 			return fmt.Errorf("hand over output %s: a symbolic link on its way leads out of %s; remove the link, or choose another place with --output-to", output.Path, root)
 		}
-		if err := r.executor.blobs.Export(ctx, output, dest); err != nil {
+		if err := r.blobs.Export(ctx, output, dest); err != nil {
 			return fmt.Errorf("hand over output %s: %w", output.Path, err)
 		}
 	}

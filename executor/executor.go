@@ -75,6 +75,9 @@ type Job struct {
 	// Say tells the user at once what the action waits for. It may be called from
 	// any goroutine.
 	Say func(text string)
+	// Broken, when set, says why the store cannot be relied on: the job is to be
+	// done without it.
+	Broken error
 }
 
 // Outcome is what a runner brings back.
@@ -84,6 +87,11 @@ type Outcome struct {
 	Stderr  digest.Digest
 	Input   InputUse
 	Outputs []digest.Entry // as in Result.Outputs, with their paths
+	Faults  []Fault        // what the store could not do
+	// Away, when set, has the outputs: the store could not take them, so the
+	// answer cannot be kept. It is valid until Release.
+	Away    Blobs
+	Release func() // ends Away; nil when there is nothing to end
 }
 
 // Request is an action with all that concerns only this run of it.
@@ -147,15 +155,22 @@ func (r *run) answer(ctx context.Context) (*action.Result, error) {
 	}
 	outcome, err := r.executor.runner.Execute(ctx, Job{
 		Action: r.request.Action, Inputs: inputs, Surroundings: surroundings,
-		Streams: r.request.Streams, Signals: r.request.Signals, Emit: r.emit, Say: r.say,
+		Streams: r.request.Streams, Signals: r.request.Signals, Emit: r.emit, Say: r.say, Broken: r.broken,
 	})
-	if err != nil {
-		return r.partly(outcome), err
-	}
+	defer outcome.release()
 	result := r.partly(outcome)
+	if err != nil {
+		return result, err
+	}
 	if err := missingOutputs(r.request.Action, result); err != nil {
 		return result, err
 	}
 	r.keep(ctx, outcome, observed)
 	return result, r.deliver(ctx, result, outcome.Outputs)
+}
+
+func (o *Outcome) release() {
+	if o != nil && o.Release != nil {
+		o.Release()
+	}
 }

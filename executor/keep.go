@@ -2,10 +2,12 @@ package executor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
+	"larder/caches"
 	"larder/caches/results"
 	"larder/digest"
 	"larder/executor/action"
@@ -22,7 +24,7 @@ func (r *run) replay(ctx context.Context) (*action.Result, error) {
 		return 0, err
 	})
 	if err != nil {
-		r.warnings = append(r.warnings, "the kept results cannot be read, so the command ran: "+err.Error())
+		r.trouble("the kept results cannot be read, so the command ran", err)
 		return nil, nil
 	}
 	if record == nil || !r.request.Streams.Input.accepts(record.IgnoresInput) {
@@ -32,7 +34,10 @@ func (r *run) replay(ctx context.Context) (*action.Result, error) {
 	if err == nil || spoken || ctx.Err() != nil {
 		return result, err
 	}
-	r.warnings = append(r.warnings, "a kept result could not be handed over, so the command ran: "+err.Error())
+	if errors.Is(err, caches.ErrUnreadable) {
+		r.broken = err
+	}
+	r.trouble("a kept result could not be handed over, so the command ran", err)
 	return nil, nil
 }
 
@@ -57,6 +62,9 @@ func (r *run) deliverKept(ctx context.Context, record *results.Record) (*action.
 	result.Resources = action.Resources{MaxRSSBytes: record.MaxRSSBytes, UserMS: record.UserMS, SystemMS: record.SystemMS}
 	outputs, err := r.outputsOf(record, result)
 	if err != nil {
+		return result, err
+	}
+	if err := r.readable(record); err != nil {
 		return result, err
 	}
 	return result, r.deliver(ctx, result, outputs)
@@ -87,6 +95,24 @@ func (r *run) outputsOf(record *results.Record, result *action.Result) ([]digest
 	return entries, nil
 }
 
+// readable looks at both logs of a kept answer as a whole before the user sees
+// anything: what cannot be read to its end is no answer.
+func (r *run) readable(record *results.Record) error {
+	for _, text := range []string{record.Stdout, record.Stderr} {
+		log, err := digest.Parse(r.executor.inputs.Function, text)
+		if err == nil {
+			err = r.blobs.CopyTo(io.Discard, log)
+		}
+		if caches.IsFault(err) {
+			err = fmt.Errorf("%w: %w", caches.ErrUnreadable, err)
+		}
+		if err != nil {
+			return fmt.Errorf("read the output of the kept result: %w", err)
+		}
+	}
+	return nil
+}
+
 func (r *run) replayLogs(record *results.Record, spoken *bool) error {
 	streams := r.request.Streams
 	stdoutTo, stderrTo := noting{streams.Stdout, spoken}, noting{streams.Stderr, spoken}
@@ -98,10 +124,10 @@ func (r *run) replayLogs(record *results.Record, spoken *bool) error {
 	if err != nil {
 		return fmt.Errorf("standard error of the kept result: %w", err)
 	}
-	if err := r.executor.blobs.CopyTo(stdoutTo, stdout); err != nil {
+	if err := r.blobs.CopyTo(stdoutTo, stdout); err != nil {
 		return fmt.Errorf("replay standard output: %w", err)
 	}
-	if err := r.executor.blobs.CopyTo(stderrTo, stderr); err != nil {
+	if err := r.blobs.CopyTo(stderrTo, stderr); err != nil {
 		return fmt.Errorf("replay standard error: %w", err)
 	}
 	return nil
@@ -141,7 +167,7 @@ func (r *run) keep(ctx context.Context, outcome *Outcome, observed []results.Obs
 		record.Outputs = append(record.Outputs, results.Output(output))
 	}
 	if err := r.executor.results.Record(ctx, r.key.Digest, record); err != nil {
-		result.Warnings = append(result.Warnings, "the result was not kept: "+err.Error())
+		r.trouble("the result was not kept", err)
 	}
 }
 
@@ -164,7 +190,7 @@ func (r *run) lookAgain() {
 // flaky test), so it is kept only under an exit code that a cache of the action
 // declares as one of the tool's good answers, as publish=0,1 does for mypy.
 func (r *run) worthKeeping(outcome *Outcome) bool {
-	if outcome.Input == InputRead || outcome.Stdout.IsZero() || outcome.Stderr.IsZero() || outcome.Result.OutputDigest == "" {
+	if outcome.Away != nil || outcome.Input == InputRead || outcome.Stdout.IsZero() || outcome.Stderr.IsZero() || outcome.Result.OutputDigest == "" {
 		return false
 	}
 	switch outcome.Result.Status {

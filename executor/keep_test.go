@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"larder/caches/results"
@@ -127,24 +128,39 @@ func TestRecordsThatCannotBeReadCountAsNone(t *testing.T) {
 	}
 }
 
-// A blob may go between the lookup and the handing over.
+// A kept answer that the store cannot hand over is no answer: the command runs,
+// and the user sees its output once. A blob may go between the lookup and that.
 func TestARecordWithoutItsBlobsRuns(t *testing.T) {
 	b := newBench(t, &runner{stdout: "said"})
 	b.run(t, action.Spec{}, readWrite())
 	delete(b.blobs, of("said"))
 	got := b.run(t, action.Spec{}, readWrite())
-	if got.err != nil || got.stdout != "said" || got.Cached != "no" || b.runner.runs != 2 || len(got.Warnings) != 1 {
+	if got.err != nil || got.stdout != "said" || got.Cached != "no" || b.runner.runs != 2 || len(got.Warnings) != 1 || b.runner.job.Broken != nil {
 		t.Errorf("ran %d times: %+v, %v", b.runner.runs, got.Result, got.err)
 	}
 }
 
-func TestAnAnswerThatIsPartlySaidIsNotSaidAgain(t *testing.T) {
+func TestAnAnswerOfWhichAPartIsGoneIsSaidOnce(t *testing.T) {
 	b := newBench(t, &runner{stdout: "said", stderr: "warned"})
 	b.run(t, action.Spec{}, readWrite())
 	delete(b.blobs, of("warned"))
 	got := b.run(t, action.Spec{}, readWrite())
-	if got.err == nil || got.Status != action.StatusError || got.stdout != "said" || b.runner.runs != 1 {
-		t.Errorf("ran %d times: %+v, %v; want an error", b.runner.runs, got.Result, got.err)
+	if got.err != nil || got.stdout != "said" || got.stderr != "warned" || b.runner.runs != 2 {
+		t.Errorf("ran %d times: %+v, %v", b.runner.runs, got.Result, got.err)
+	}
+}
+
+// A disk that fails at one blob is not asked for more.
+func TestARecordThatCannotBeReadRunsAwayFromTheStore(t *testing.T) {
+	b := newBench(t, &runner{stdout: "said"})
+	b.run(t, action.Spec{}, readWrite())
+	b.line.blobs = badDisk{b.blobs}
+	got := b.run(t, action.Spec{}, readWrite())
+	if got.err != nil || got.stdout != "said" || b.runner.runs != 2 || !errors.Is(b.runner.job.Broken, syscall.EIO) {
+		t.Errorf("ran %d times: %+v, %v; the job says %v", b.runner.runs, got.Result, got.err, b.runner.job.Broken)
+	}
+	if len(got.Warnings) != 1 || !strings.Contains(got.Warnings[0], "a kept result could not be handed over, so the command ran") {
+		t.Errorf("warnings: %q", got.Warnings)
 	}
 }
 

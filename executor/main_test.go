@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -27,7 +28,11 @@ type runner struct {
 	replaces       bool   // running changes that state
 	describeErr    error
 	executeErr     error
+	faults         []Fault
+	away           Blobs
+	releases       int // how often away was given back
 	runs           int
+	job            Job // the last one
 }
 
 func (r *runner) Describe(context.Context, *action.Action) (Surroundings, error) {
@@ -39,6 +44,7 @@ func (r *runner) Describe(context.Context, *action.Action) (Surroundings, error)
 
 func (r *runner) Execute(_ context.Context, job Job) (*Outcome, error) {
 	r.runs++
+	r.job = job
 	if r.replaces {
 		r.machine += "+"
 	}
@@ -50,7 +56,8 @@ func (r *runner) Execute(_ context.Context, job Job) (*Outcome, error) {
 	if r.code != 0 {
 		result.Status = action.StatusFailed
 	}
-	outcome := &Outcome{Result: result, Stdout: of(r.stdout), Stderr: of(r.stderr), Input: r.input}
+	outcome := &Outcome{Result: result, Stdout: of(r.stdout), Stderr: of(r.stderr), Input: r.input, Faults: r.faults}
+	outcome.Away, outcome.Release = r.away, func() { r.releases++ }
 	result.StdoutDigest, result.StderrDigest = outcome.Stdout.String(), outcome.Stderr.String()
 	result.OutputDigest = of("the tree of the outputs").String()
 	for _, path := range r.outputs {
@@ -97,6 +104,13 @@ func (b blobs) Export(_ context.Context, entry digest.Entry, dest string) error 
 		return fmt.Errorf("blob %s is not there", entry.Digest)
 	}
 	return errors.Join(os.MkdirAll(filepath.Dir(dest), 0o755), os.WriteFile(dest, []byte(text), 0o644))
+}
+
+// badDisk has what blobs has, and cannot read it.
+type badDisk struct{ blobs }
+
+func (b badDisk) CopyTo(io.Writer, digest.Digest) error {
+	return fmt.Errorf("read a blob: %w", syscall.EIO)
 }
 
 func of(text string) digest.Digest { return digest.Of(digest.BLAKE3, []byte(text)) }

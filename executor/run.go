@@ -23,10 +23,13 @@ type run struct {
 	began        time.Time
 	timings      map[action.Step]float64
 	warnings     []string // for the result, once there is one
+	faults       []Fault
+	blobs        Blobs // where the outputs are
+	broken       error // why nothing should be asked of the store any more
 }
 
 func (e *Executor) begin(request Request) *run {
-	return &run{executor: e, request: request, began: time.Now(), timings: map[action.Step]float64{}}
+	return &run{executor: e, request: request, began: time.Now(), timings: map[action.Step]float64{}, blobs: e.blobs}
 }
 
 func (r *run) emit(event Event) {
@@ -108,7 +111,21 @@ func (r *run) partly(outcome *Outcome) *action.Result {
 	if outcome == nil || outcome.Result == nil {
 		return r.failed()
 	}
+	r.faults = append(r.faults, outcome.Faults...)
+	if outcome.Away != nil {
+		r.blobs = outcome.Away
+		forget(outcome.Result)
+	}
 	return r.describe(outcome.Result)
+}
+
+// forget takes out of a result what nobody can ask the store for: the outputs of
+// a failure, which are not handed over, and the digest of them all.
+func forget(result *action.Result) {
+	result.OutputDigest = ""
+	if result.Status != action.StatusOK {
+		result.Outputs = []action.Output{}
+	}
 }
 
 func (r *run) describe(result *action.Result) *action.Result {
@@ -129,6 +146,9 @@ func (r *run) finish(result *action.Result) {
 		result.TimingsMS[step] = ms
 	}
 	result.Warnings = append(result.Warnings, r.warnings...)
+	if len(r.faults) > 0 {
+		result.Warnings = append(result.Warnings, warningOf(r.faults))
+	}
 }
 
 func (r *run) observe(ctx context.Context) ([]results.Observation, error) {

@@ -138,7 +138,11 @@ func (w *Writer) commit(f form) (digest.Digest, error) {
 		os.Remove(file.Name())
 		return d, fmt.Errorf("close blob %s: %w", d, err)
 	}
-	return d, w.store.place(file.Name(), d, f)
+	if err := w.store.place(file.Name(), d, f); err != nil {
+		os.Remove(file.Name())
+		return d, err
+	}
+	return d, nil
 }
 
 // Abort drops the blob when it was not committed.
@@ -151,7 +155,8 @@ func (w *Writer) Abort() {
 }
 
 // place makes a finished private file the blob d. The file is gone afterwards,
-// placed or not. A blob that is there stays, unless its length is wrong.
+// unless there is an error: it may be the only copy of an output. A blob that is
+// there stays, unless its length is wrong.
 func (s *Store) place(from string, d digest.Digest, f form) error {
 	to := s.path(d, f)
 	err := s.finish(from, d, f)
@@ -165,7 +170,6 @@ func (s *Store) place(from string, d digest.Digest, f form) error {
 		err = caches.Replace(from, to)
 	}
 	if err != nil {
-		os.Remove(from)
 		return fmt.Errorf("add blob %s: %w", d, err)
 	}
 	return nil
@@ -202,7 +206,10 @@ func (s *Store) Adopt(ctx context.Context, path string, isExecutable bool) (dige
 	if err := dropAttributes(file); err != nil {
 		return d, fmt.Errorf("read output %s: %w", path, err)
 	}
-	return d, s.place(path, d, f)
+	if err := s.place(path, d, f); !errors.Is(err, syscall.EXDEV) {
+		return d, err
+	}
+	return d, s.AddFile(ctx, path, d, isExecutable)
 }
 
 // openPrivate opens a file of ours even when its process left it unreadable.

@@ -43,11 +43,21 @@ type Store struct {
 	layout caches.Layout
 	fn     digest.Function
 	folder string
+	behind *Store // read where this one has no blob; nil for none
 }
 
 // Open returns the blobs of the store at layout under fn.
 func Open(layout caches.Layout, fn digest.Function) *Store {
-	return &Store{layout, fn, filepath.Join(layout.CAS(), fn.String())}
+	return &Store{layout, fn, filepath.Join(layout.CAS(), fn.String()), nil}
+}
+
+// InFrontOf returns the blobs of the store at layout, in which those of behind
+// can be read as well. What is added goes to layout only: this is for a disk
+// that still can be read and takes nothing more.
+func InFrontOf(layout caches.Layout, behind *Store) *Store {
+	front := Open(layout, behind.fn)
+	front.behind = behind
+	return front
 }
 
 // Function returns the digest function that names the blobs.
@@ -105,6 +115,9 @@ func (s *Store) find(d digest.Digest) (string, error) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", fmt.Errorf("look for blob %s: %w", d, err)
 		}
+	}
+	if s.behind != nil {
+		return s.behind.find(d)
 	}
 	return "", fmt.Errorf("blob %s: %w", d, ErrMissing)
 }

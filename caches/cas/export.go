@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"larder/caches"
 	"larder/digest"
 )
 
@@ -19,7 +20,8 @@ import (
 // What stands in the way of the same kind is replaced; a file in the way of a
 // directory, or the reverse, is an error. Other files in a directory that is
 // there already stay: nothing of a user's is removed. Symbolic links are
-// written as they are and never followed below dest.
+// written as they are and never followed below dest. An error that wraps
+// [caches.ErrUnreadable] is about the store and not about dest.
 func (s *Store) Export(ctx context.Context, entry digest.Entry, dest string) error {
 	if err := os.MkdirAll(filepath.Dir(dest), 0o777); err != nil {
 		return fmt.Errorf("make a folder for %s: %w", dest, err)
@@ -33,7 +35,7 @@ func (s *Store) Export(ctx context.Context, entry digest.Entry, dest string) err
 	if err := exportFolder(dest); err != nil {
 		return err
 	}
-	return digest.Walk(ctx, s, entry.Digest, func(path string, entry digest.Entry) error {
+	return digest.Walk(ctx, exported{s}, entry.Digest, func(path string, entry digest.Entry) error {
 		at := filepath.Join(dest, path)
 		switch entry.Kind {
 		case digest.KindDirectory:
@@ -43,6 +45,32 @@ func (s *Store) Export(ctx context.Context, entry digest.Entry, dest string) err
 		}
 		return s.exportFile(entry, at)
 	})
+}
+
+// exported reads directories and says when it is the store that fails.
+type exported struct{ *Store }
+
+// Blob reads a directory.
+func (e exported) Blob(ctx context.Context, d digest.Digest) ([]byte, error) {
+	data, err := e.Store.Blob(ctx, d)
+	return data, unreadable(err)
+}
+
+// unreadable marks what the disk of the store is to blame for, as opposed to the
+// place that is written to. A blob that is not there was removed.
+func unreadable(err error) error {
+	if err == nil || err == io.EOF || errors.Is(err, ErrMissing) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", caches.ErrUnreadable, err)
+}
+
+// sourceReader marks the errors of a blob that is read.
+type sourceReader struct{ io.Reader }
+
+func (r sourceReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	return n, unreadable(err)
 }
 
 // exportFolder makes a directory, or keeps the real one that is there. A link
@@ -133,16 +161,16 @@ func (s *Store) fill(file *os.File, d digest.Digest) error {
 	defer file.Close()
 	blob, err := s.Open(d)
 	if err != nil {
-		return err
+		return unreadable(err)
 	}
 	defer blob.Close()
 	hasher := digest.NewHasher(s.fn)
-	_, err = io.CopyBuffer(io.MultiWriter(file, hasher), contextReader{context.Background(), blob}, make([]byte, bufferSize(d.Size())))
+	_, err = io.CopyBuffer(io.MultiWriter(file, hasher), sourceReader{blob}, make([]byte, bufferSize(d.Size())))
 	if err := errors.Join(err, file.Close()); err != nil {
 		return err
 	}
 	if hasher.Digest() != d {
-		return fmt.Errorf("blob %s: %w", d, ErrCorrupt)
+		return unreadable(fmt.Errorf("blob %s: %w", d, ErrCorrupt))
 	}
 	return nil
 }

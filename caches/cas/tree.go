@@ -164,6 +164,11 @@ func (s *Store) supply(ctx context.Context, l link, origin Origin) error {
 			return s.AddFile(ctx, path, l.digest, isExecutable)
 		}
 	}
+	if s.behind != nil {
+		if path, err := s.behind.find(l.digest); err == nil {
+			return s.AddFile(ctx, path, l.digest, isExecutable)
+		}
+	}
 	return fmt.Errorf("blob %s: %w", l.digest, ErrMissing)
 }
 

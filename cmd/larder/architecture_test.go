@@ -64,7 +64,7 @@ func allowedArrows() map[string]arrows {
 		"caches/results":          {[]string{"caches", "caches/cas", "caches/journal", "digest"}, "a result is found by its key; how it came about is not its matter"},
 		"executor/action":         {[]string{"caches", "digest"}, "a spec says what is wanted, not how it is done"},
 		"executor/preset":         {[]string{"digest", "executor/action"}, "what suits a tool is data under a spec; who runs what is decided above"},
-		"executor":                {[]string{"caches/results", "digest", "executor/action"}, "the pipeline declares small interfaces for the rest, so that runners can differ"},
+		"executor":                {[]string{"caches", "caches/results", "digest", "executor/action"}, "the pipeline declares small interfaces for the rest, so that runners can differ"},
 		"executor/local":          {below(), "the runners do not know each other"},
 		"executor/remote":         {below(), "the runners do not know each other"},
 		"executor/plan":           {[]string{"digest", "executor", "executor/action"}, "a graph is scheduled over the pipeline, whatever runs behind it"},

@@ -93,7 +93,7 @@ func prepare(ctx context.Context, command *cli.Command, options *runOptions) (ex
 	if err != nil {
 		return none, nil, err
 	}
-	shop, err := openWorkshop(command, absolute(here, cmp.Or(options.root, spec.Root)))
+	shop, err := openForRun(command, absolute(here, cmp.Or(options.root, spec.Root)))
 	if err != nil {
 		return none, nil, err
 	}

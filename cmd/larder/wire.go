@@ -30,10 +30,21 @@ type workshop struct {
 	journal  *journal.Journal
 	blobs    *cas.Store
 	named    *named.Store
+	broken   error // why the store cannot be used; nil when it can
 }
 
 // openWorkshop reads the settings for root and opens the store.
 func openWorkshop(command *cli.Command, root string) (*workshop, error) {
+	shop, err := openForRun(command, root)
+	if err == nil && shop.broken != nil {
+		return nil, fmt.Errorf("%w; %s", shop.broken, caches.FaultAdvice(shop.broken))
+	}
+	return shop, err
+}
+
+// openForRun is openWorkshop for a run, which goes on without the store when its
+// disk is full, broken or closed to the user.
+func openForRun(command *cli.Command, root string) (*workshop, error) {
 	configured, err := loadSettings(root)
 	if err != nil {
 		return nil, err
@@ -42,16 +53,16 @@ func openWorkshop(command *cli.Command, root string) (*workshop, error) {
 	if err != nil {
 		return nil, err
 	}
-	layout, err := caches.OpenLayout(folder)
-	if err != nil {
-		return nil, err
+	layout, broken := caches.OpenLayout(folder)
+	if broken != nil && !caches.IsFault(broken) {
+		return nil, broken
 	}
 	fn, err := digestFunction(configured)
 	if err != nil {
 		return nil, err
 	}
 	to := journal.Open(layout)
-	return &workshop{configured, layout, to, cas.Open(layout, fn), named.Open(layout, to)}, nil
+	return &workshop{configured, layout, to, cas.Open(layout, fn), named.Open(layout, to), broken}, nil
 }
 
 func digestFunction(configured settings) (digest.Function, error) {
@@ -86,6 +97,7 @@ func (w *workshop) runner() *local.Runner {
 		Layout: w.layout, Blobs: w.blobs, Named: w.named, Journal: w.journal,
 		Path: filepath.SplitList(os.Getenv("PATH")), Home: home, Env: os.Getenv,
 		ProgramIndex: w.indexFile("programs"), Grace: grace / 2,
+		Spares: []string{os.TempDir(), "/dev/shm"}, Broken: w.broken,
 	})
 }
 

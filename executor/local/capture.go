@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"larder/caches/cas"
 	"larder/caches/layers"
 	"larder/digest"
 	"larder/executor/action"
@@ -17,7 +18,7 @@ import (
 func (a *attempt) capture(ctx context.Context) error {
 	return a.step(action.StepCapture, func() error {
 		if err := a.logs.commit(a.result); err != nil {
-			a.warn("%v; the result is not kept", err)
+			a.trouble("the result was not kept", err)
 		}
 		view := a.work.stack(a.copied)
 		var all []digest.Entry
@@ -33,7 +34,7 @@ func (a *attempt) capture(ctx context.Context) error {
 		}
 		root, err := a.storeTree(ctx, "", all)
 		if err != nil {
-			a.warn("the tree of the outputs could not be stored, so the result is not kept: %v", err)
+			a.trouble("the result was not kept", err)
 			return nil
 		}
 		a.result.OutputDigest = root.String()
@@ -67,7 +68,6 @@ func (a *attempt) captureOutput(ctx context.Context, view layers.Stack, output a
 // somebody deleted the blobs since, and only gets its digest.
 func (a *attempt) take(ctx context.Context, entry layers.Entry) (digest.Entry, error) {
 	taken := digest.Entry{Path: entry.Path, Executable: entry.Mode&0o100 != 0}
-	blobs := a.runner.config.Blobs
 	var err error
 	switch entry.Kind {
 	case layers.Directory:
@@ -77,18 +77,26 @@ func (a *attempt) take(ctx context.Context, entry layers.Entry) (digest.Entry, e
 		taken.Target, err = readLink(entry.Real)
 	case layers.File:
 		taken.Kind = digest.KindFile
-		if strings.HasPrefix(entry.Real, a.work.upper+"/") {
-			taken.Digest, err = blobs.Adopt(ctx, entry.Real, taken.Executable)
-		} else {
-			taken.Digest, err = digest.FileDigest(entry.Real, digest.NewIndex(blobs.Function()))
-			if err == nil && !blobs.Has(taken.Digest) {
-				err = blobs.AddFile(ctx, entry.Real, taken.Digest, taken.Executable)
-			}
-		}
+		err = a.taking(func(blobs *cas.Store) error {
+			taken.Digest, err = a.takeFile(ctx, blobs, entry)
+			return err
+		})
 	default:
 		err = fmt.Errorf("%s is a FIFO, a socket or a device; outputs are files, directories and symbolic links", entry.Path)
 	}
 	return taken, err
+}
+
+func (a *attempt) takeFile(ctx context.Context, blobs *cas.Store, entry layers.Entry) (digest.Digest, error) {
+	isExecutable := entry.Mode&0o100 != 0
+	if strings.HasPrefix(entry.Real, a.work.upper+"/") {
+		return blobs.Adopt(ctx, entry.Real, isExecutable)
+	}
+	d, err := digest.FileDigest(entry.Real, digest.NewIndex(blobs.Function()))
+	if err == nil && !blobs.Has(d) {
+		err = blobs.AddFile(ctx, entry.Real, d, isExecutable)
+	}
+	return d, err
 }
 
 // storeTree stores the directories of a tree whose entries lie below prefix.
@@ -104,7 +112,7 @@ func (a *attempt) storeTree(ctx context.Context, prefix string, entries []digest
 	if err != nil {
 		return digest.Digest{}, err
 	}
-	return tree.Root, a.runner.config.Blobs.AddDirectories(ctx, tree.Directories)
+	return tree.Root, a.taking(func(blobs *cas.Store) error { return blobs.AddDirectories(ctx, tree.Directories) })
 }
 
 func describeOutput(entry digest.Entry) action.Output {

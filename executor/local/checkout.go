@@ -67,7 +67,7 @@ func (a *attempt) lease(ctx context.Context, c checkout) error {
 		a.job.Say(fmt.Sprintf("waiting for cache %s, which another action holds with lock=true", c.ref))
 	}
 	take := func(ctx context.Context) (err error) {
-		if c.Checkout, err = a.runner.config.Named.Checkout(ctx, c.ref, a.folder, options); err == nil {
+		if c.Checkout, err = a.open(ctx, c.ref, options); err == nil {
 			a.checkouts = append(a.checkouts, c)
 		}
 		return err
@@ -82,7 +82,7 @@ func (a *attempt) lease(ctx context.Context, c checkout) error {
 		return fmt.Errorf("cache %s: %w", c.cache.Name, err)
 	}
 	if problem := c.Warning(); problem != nil {
-		a.warn("cache %s starts empty: %v", c.cache.Name, problem)
+		a.trouble(fmt.Sprintf("cache %s starts empty", c.cache.Name), problem)
 	}
 	return nil
 }
@@ -119,14 +119,13 @@ func (a *attempt) untilAsked(ctx context.Context, wait func(context.Context) err
 // for a cache: a process could write the marks of overlayfs into its folder.
 // Outputs lose all extended attributes on their way into the store.
 func (a *attempt) stackInputs(ctx context.Context) (err error) {
-	blobs := a.runner.config.Blobs
 	if len(a.job.Inputs.Entries) == 0 && len(a.job.Inputs.Directories) <= 1 {
 		if a.work.upper, err = a.folder.Dir("build"); err != nil {
 			return err
 		}
 		return os.Chmod(a.work.upper, 0o755) // as with inputs, whatever the umask
 	}
-	a.work.tree, err = blobs.Tree(ctx, a.job.Inputs, a.origin())
+	a.work.tree, err = a.place.blobs.Tree(ctx, a.job.Inputs, a.origin())
 	if err != nil {
 		return err
 	}

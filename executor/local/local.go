@@ -42,6 +42,11 @@ type Config struct {
 	Grace time.Duration
 	// Copy forgoes overlay mounts, as on file systems that cannot have them.
 	Copy bool
+	// Spares are the folders in one of which a run makes a store of its own when
+	// the store's disk is full or broken, the better ones first.
+	Spares []string
+	// Broken says why the store cannot be used at all; nil when it can.
+	Broken error
 }
 
 // Runner runs actions in sandboxes on this machine.
@@ -59,37 +64,73 @@ var ErrInterrupted = errors.New("interrupted")
 
 // Execute takes a job from checkout to publish. Where the file system of the
 // store cannot carry an overlay, it starts again with private copies and says
-// so: the sandbox had not started anything by then.
+// so; where its disk is full or broken, it starts again in a spare store. The
+// sandbox had not started anything by then.
 func (r *Runner) Execute(ctx context.Context, job executor.Job) (*executor.Outcome, error) {
 	r.config.Journal.Log("run-begun", "program", job.Action.Argv[0], "root", job.Action.Root)
-	// One feed for both attempts: what it has read of a pipe is gone from there.
+	// One feed for all attempts: what it has read of a pipe is gone from there.
 	input, err := newFeed(job.Streams.Input)
 	if err != nil {
 		return nil, err
 	}
 	defer input.close()
-	outcome, err := r.attempt(ctx, job, input, r.config.Copy)
+	t := &try{runner: r, job: job, feed: input, place: r.store()}
+	err = r.check(job)
+	var outcome *executor.Outcome
+	if err == nil {
+		outcome, err = t.anyWay(ctx)
+	}
+	var refused *refusal
+	if !errors.As(err, &refused) {
+		return outcome, err
+	}
+	if t.place, err = r.away(refused.error); err != nil {
+		return outcome, err
+	}
+	outcome, err = t.anyWay(ctx)
+	if outcome == nil {
+		t.place.close()
+	}
+	return outcome, err
+}
+
+// try is a job with the place where it is tried.
+type try struct {
+	runner *Runner
+	job    executor.Job
+	feed   feed
+	place  place
+}
+
+// anyWay makes private layers by overlays, or else by copies.
+func (t *try) anyWay(ctx context.Context) (*executor.Outcome, error) {
+	isCopied := t.runner.config.Copy
+	outcome, err := t.attempt(ctx, isCopied)
 	var setup *sandbox.SetupError
-	if !r.config.Copy && errors.As(err, &setup) && setup.Overlay() {
-		outcome, err = r.attempt(ctx, job, input, true)
-		if outcome != nil && outcome.Result != nil {
-			outcome.Result.Warnings = append(outcome.Result.Warnings,
-				fmt.Sprintf("the store at %s cannot carry overlay mounts (%v): inputs and caches were copied, which takes time with their size; put the store on ext4, xfs, btrfs or tmpfs", r.config.Layout.Root(), setup.Errno))
-		}
+	if isCopied || !errors.As(err, &setup) || !setup.Overlay() || caches.IsDiskFault(err) {
+		return outcome, err
+	}
+	outcome, err = t.attempt(ctx, true)
+	if outcome != nil && outcome.Result != nil && t.place.spare == nil {
+		outcome.Result.Warnings = append(outcome.Result.Warnings,
+			fmt.Sprintf("the store at %s cannot carry overlay mounts (%v): inputs and caches were copied, which takes time with their size; put the store on ext4, xfs, btrfs or tmpfs", t.place.layout.Root(), setup.Errno))
 	}
 	return outcome, err
 }
 
 // attempt runs the steps once, in one way of making private layers.
-func (r *Runner) attempt(ctx context.Context, job executor.Job, input feed, copied bool) (*executor.Outcome, error) {
-	folder, err := layers.NewRun(r.config.Layout)
+func (t *try) attempt(ctx context.Context, isCopied bool) (outcome *executor.Outcome, err error) {
+	folder, err := layers.NewRun(t.place.layout)
 	if err != nil {
-		return nil, fmt.Errorf("make a folder for the run: %w", err)
+		return nil, refuse(fmt.Errorf("make a folder for the run: %w", err))
 	}
-	a := &attempt{runner: r, job: job, feed: input, folder: folder, copied: copied, result: action.NewResult()}
-	defer a.close()
+	a := &attempt{
+		runner: t.runner, job: t.job, place: t.place, feed: t.feed, folder: folder, copied: isCopied,
+		uncached: t.place.spare != nil, faults: t.place.faults(), result: action.NewResult(),
+	}
+	defer func() { a.close(outcome) }()
 	if err := a.checkOut(ctx); err != nil {
-		return nil, err
+		return nil, refuse(err)
 	}
 	err = a.run(ctx)
 	if err == nil {
@@ -107,6 +148,9 @@ func (r *Runner) attempt(ctx context.Context, job executor.Job, input feed, copi
 type attempt struct {
 	runner    *Runner
 	job       executor.Job
+	place     place
+	uncached  bool // nothing is written to the store
+	faults    []executor.Fault
 	folder    *layers.Run
 	copied    bool
 	work      workspace
@@ -121,23 +165,32 @@ type attempt struct {
 	result      *action.Result
 }
 
-func (a *attempt) close() {
+// close gives back what the attempt holds. What fails then is told with the rest
+// of the outcome, which may be nil.
+func (a *attempt) close(outcome *executor.Outcome) {
 	for _, c := range a.checkouts {
 		c.Close()
 	}
 	a.logs.close()
 	err := a.folder.Close()
 	_, sweepErr := layers.Sweep(a.runner.config.Layout)
-	if err = errors.Join(err, sweepErr); err != nil {
-		a.warn("a folder of a run was not removed; the next run tries again: %v", err)
+	if err = errors.Join(err, sweepErr); err != nil && !a.uncached {
+		a.trouble("a folder of a run was not removed; the next run tries again", err)
+	}
+	if outcome != nil {
+		outcome.Faults = a.faults
 	}
 }
 
 func (a *attempt) outcome() *executor.Outcome {
-	return &executor.Outcome{
+	outcome := &executor.Outcome{
 		Result: a.result, Stdout: a.logs.stdout.digest, Stderr: a.logs.stderr.digest,
 		Input: a.input, Outputs: a.outputs,
 	}
+	if a.place.spare != nil {
+		outcome.Away, outcome.Release = a.place.blobs, a.place.close
+	}
+	return outcome
 }
 
 // step times work as one step of the path.
@@ -150,6 +203,16 @@ func (a *attempt) step(name action.Step, work func() error) error {
 
 func (a *attempt) warn(format string, args ...any) {
 	a.result.Warnings = append(a.result.Warnings, fmt.Sprintf(format, args...))
+}
+
+// trouble notes what could not be done for the store's sake; all of that is one
+// warning. What is no fault of a disk is a warning of its own.
+func (a *attempt) trouble(what string, err error) {
+	if caches.IsFault(err) {
+		a.faults = append(a.faults, executor.Fault{What: what, Err: err})
+		return
+	}
+	a.warn("%s: %v", what, err)
 }
 
 // workspace is the private view of the input tree.

@@ -46,13 +46,18 @@ func (a *attempt) end(ctx context.Context, c checkout) named.Outcome {
 		outcome, _ := c.Discard()
 		return outcome
 	}
+	if a.uncached {
+		outcome, _ := c.Discard()
+		outcome.Result = named.Failed
+		return outcome
+	}
 	outcome, err := c.Publish(ctx, named.PublishOptions{OnConflict: c.cache.OnConflict, Keep: c.cache.Keep, Unit: c.cache.Unit})
 	if err != nil {
-		a.warn("cache %s was not updated and keeps what it had: %v", c.cache.Name, err)
+		a.trouble(fmt.Sprintf("cache %s was not updated and keeps what it had", c.cache.Name), err)
 		return outcome
 	}
 	if err := a.runner.config.Named.Compact(ctx, c.ref); err != nil {
-		a.warn("cache %s was not compacted; the next publish tries again: %v", c.cache.Name, err)
+		a.trouble(fmt.Sprintf("cache %s was not compacted; the next publish tries again", c.cache.Name), err)
 	}
 	return outcome
 }

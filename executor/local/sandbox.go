@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"larder/caches"
 	"larder/executor"
 	"larder/executor/action"
 	"larder/sandbox"
@@ -38,27 +39,42 @@ func (e *SetupFailed) Error() string {
 func (a *attempt) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if err := a.logs.open(a.runner.config.Blobs, a.job.Streams); err != nil {
+	if err := a.logs.open(a.place.blobs, a.job.Streams); err != nil {
 		return err
 	}
 	if a.job.Action.Setup != "" || a.job.Action.Teardown != "" {
 		if err := a.logs.openSteps(a.folder.Path()); err != nil {
-			return err
+			return refuse(err)
 		}
 	}
 	config, err := a.configure(ctx)
 	if err != nil {
-		return err
+		return refuse(err)
 	}
 	start := time.Now()
 	a.status, err = sandbox.Run(ctx, config)
 	a.emitRun(start)
 	_ = a.logs.finish(ctx) // what it could not keep is told when it is committed
 	if err != nil {
-		return err
+		return refuseSetup(err)
 	}
 	a.input = a.feed.unused()
-	return a.judge()
+	if err := a.judge(); err != nil {
+		return err
+	}
+	a.blameDisk()
+	return nil
+}
+
+// blameDisk: what a command writes goes to the disk of the store until the end,
+// so one that failed may have failed for that.
+func (a *attempt) blameDisk() {
+	if a.result.Status == action.StatusOK || a.uncached {
+		return
+	}
+	if err := caches.CheckRoom(a.place.layout.Root()); err != nil {
+		a.trouble("what the command wrote went to the disk of the store, which has no room left", err)
+	}
 }
 
 // emitRun reports what the sandbox measured itself: making it, set-up included,
