@@ -150,7 +150,7 @@ func (j *Journal) Tallies() ([]Tally, error) {
 }
 
 func newTally(subject Subject) Tally {
-	return Tally{subject, time.Now().UTC().Truncate(time.Second), Counts{}}
+	return Tally{subject, time.Now().UTC(), Counts{}}
 }
 
 func (j *Journal) tallyPath(subject Subject) string {

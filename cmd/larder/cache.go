@@ -23,7 +23,8 @@ func cacheCommand() *cli.Command {
 		{Name: "rollback", Usage: "make an earlier generation the head again", ArgsUsage: "NAME GENERATION", Action: cacheRollback},
 		{Name: "remove", Usage: "remove the caches whose name matches", ArgsUsage: "PATTERN", Flags: laterSwitches("dry-run", "force"), Action: cacheRemove},
 	}
-	verbs = append(verbs, laterCommands("du", "stats", "logs", "warm", "add", "prune", "clean", "compact", "verify", "export", "import")...)
+	verbs = append(verbs, cacheStatsCommand(), cacheLogsCommand())
+	verbs = append(verbs, laterCommands("du", "warm", "add", "prune", "clean", "compact", "verify", "export", "import")...)
 	for _, verb := range verbs {
 		verb.OnUsageError = usageError
 	}

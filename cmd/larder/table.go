@@ -24,6 +24,12 @@ type size int64
 // when is a time: "3 hours ago" for people, RFC 3339 for programs.
 type when time.Time
 
+// span is a number of seconds: "3 hours" for people, the number for programs.
+type span int64
+
+// ratio is a part of a whole: "67 %" for people, 0.667 for programs.
+type ratio float64
+
 // print writes the rows in the form of --format; value is the JSON form.
 func (t *table) print(command *cli.Command, value any) error {
 	switch format := command.String("format"); format {
@@ -37,7 +43,7 @@ func (t *table) print(command *cli.Command, value any) error {
 	case "human", "":
 		return t.printHuman()
 	default:
-		return fmt.Errorf("--format %s: use human, tab or json", format)
+		return errFormat(format)
 	}
 }
 
@@ -69,6 +75,13 @@ func forPeople(cell any) string {
 			return "never"
 		}
 		return age(time.Since(time.Time(v)))
+	case span:
+		if v <= 0 {
+			return "0 seconds"
+		}
+		return strings.TrimSuffix(age(time.Duration(v)*time.Second), " ago")
+	case ratio:
+		return fmt.Sprintf("%.0f %%", 100*float64(v))
 	}
 	return fmt.Sprint(cell)
 }
@@ -79,6 +92,8 @@ func forPrograms(cell any) string {
 		return fmt.Sprint(int64(v))
 	case when:
 		return time.Time(v).UTC().Format(time.RFC3339)
+	case ratio:
+		return fmt.Sprintf("%.3f", float64(v))
 	}
 	return strings.NewReplacer("\t", " ", "\n", " ").Replace(fmt.Sprint(cell))
 }

@@ -23,6 +23,9 @@ import (
 // SIGTERM at once.
 const grace = 5 * time.Second
 
+// localResults is the name of the results in the store, in counts and the log.
+const localResults = "local"
+
 // workshop is an opened store with what works on it.
 type workshop struct {
 	settings settings
@@ -86,7 +89,7 @@ func (w *workshop) executor() *executor.Executor {
 		Function: w.blobs.Function(), Trees: w.blobs, IndexFile: w.indexFile,
 		WriteIndex: func(file string, data []byte) error { return w.layout.WriteFile(file, data, 0o644) },
 	}
-	kept := results.NewCounted("local", results.NewChecked(results.NewFiles(w.layout), w.blobs), w.journal)
+	kept := results.NewCounted(localResults, results.NewChecked(results.NewFiles(w.layout), w.blobs), w.journal)
 	return executor.New(inputs, w.runner(), kept, w.blobs)
 }
 
