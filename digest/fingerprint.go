@@ -28,14 +28,28 @@ import (
 // directory is ErrRoot. Directories in leaveOut, as clean paths relative to dir,
 // count by their name alone too.
 func StateFingerprint(ctx context.Context, dir string, fn Function, leaveOut ...string) (Digest, error) {
+	f := fingerprinter{ctx: ctx, leaveOut: leaveOut, crew: newCrew()}
+	return f.walk(dir, fn)
+}
+
+type fingerprinter struct {
+	ctx      context.Context
+	leaveOut []string
+	crew     *crew
+	problems collector
+	mu       sync.Mutex
+	folders  []folderState
+	tree     *TreeState // set for [StateOfTree]
+}
+
+func (f *fingerprinter) walk(dir string, fn Function) (Digest, error) {
 	root, err := openRoot(dir)
 	if err != nil {
 		return Digest{}, err
 	}
-	f := fingerprinter{ctx: ctx, leaveOut: leaveOut, crew: newCrew()}
 	f.crew.add(func() { f.visit(root, "") })
 	f.crew.run()
-	if err := ctx.Err(); err != nil {
+	if err := f.ctx.Err(); err != nil {
 		return Digest{}, fmt.Errorf("fingerprint %s: %w", dir, err)
 	}
 	if err := f.problems.err(); err != nil {
@@ -47,15 +61,6 @@ func StateFingerprint(ctx context.Context, dir string, fn Function, leaveOut ...
 		h.Write(one.state)
 	}
 	return h.Digest(), nil
-}
-
-type fingerprinter struct {
-	ctx      context.Context
-	leaveOut []string
-	crew     *crew
-	problems collector
-	mu       sync.Mutex
-	folders  []folderState
 }
 
 // folderState is the state of what is directly in one directory.
@@ -78,7 +83,7 @@ func (f *fingerprinter) visit(dir *handle, path string) {
 	state := make([]byte, 0, 80*len(items))
 	for i := range items {
 		one := &items[i]
-		if isCompiledPython(one) {
+		if f.tree == nil && isCompiledPython(one) {
 			continue
 		}
 		if state, err = f.look(dir, one, state); err != nil {
@@ -106,6 +111,9 @@ func (f *fingerprinter) look(dir *handle, i *item, state []byte) ([]byte, error)
 	}
 	if err != nil {
 		return state, err
+	}
+	if f.tree != nil {
+		st = f.asCopied(st)
 	}
 	state = appendText(state, i.path)
 	state = binary.LittleEndian.AppendUint32(state, st.Mode)

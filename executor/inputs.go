@@ -88,6 +88,9 @@ func excluded(a *action.Action, tools []string) []string {
 	for _, output := range a.Outputs {
 		paths = append(paths, output.String())
 	}
+	for _, payload := range a.Payloads {
+		tools = append(tools[:len(tools):len(tools)], payload.Host)
+	}
 	for _, path := range slices.Concat(a.Tools, tools, a.NoInputs) {
 		if relative, err := filepath.Rel(a.Root, path); err == nil && relative != "." && filepath.IsLocal(relative) {
 			paths = append(paths, relative)

@@ -55,6 +55,7 @@ func newApp() *cli.Command {
 		},
 		Commands: append([]*cli.Command{
 			runCommand(), digestCommand(), cacheCommand(), doctorCommand(), demoCommand(), versionCommand(), helpCommand(),
+			copyPayloadCommand(),
 		}, laterCommands("build", "plan", "explain", "shell", "worker", "serve")...),
 		EnableShellCompletion:           true,
 		ConfigureShellCompletionCommand: describeCompletion,

@@ -60,7 +60,7 @@ func allowedArrows() map[string]arrows {
 		"caches/cas":              {[]string{"caches", "caches/layers", "digest"}, "blobs know neither names nor actions"},
 		"caches/named":            {[]string{"caches", "caches/journal", "caches/layers"}, "a named cache holds files, not blobs, and knows no actions"},
 		"caches/named/namedtest":  {[]string{"caches", "caches/journal", "caches/layers", "caches/layers/layertest", "caches/named"}, helper},
-		"caches/payload":          {[]string{"caches", "caches/journal", "caches/layers"}, "a payload is a directory, not an action's result"},
+		"caches/payload":          {[]string{"caches", "caches/journal", "caches/layers", "digest"}, "a payload is a directory in one state, not an action's result"},
 		"caches/results":          {[]string{"caches", "caches/cas", "caches/journal", "digest"}, "a result is found by its key; how it came about is not its matter"},
 		"executor/action":         {[]string{"caches", "digest"}, "a spec says what is wanted, not how it is done"},
 		"executor/preset":         {[]string{"digest", "executor/action"}, "what suits a tool is data under a spec; who runs what is decided above"},

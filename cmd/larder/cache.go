@@ -21,10 +21,11 @@ func cacheCommand() *cli.Command {
 		{Name: "inspect", Usage: "show all that is known of a cache", ArgsUsage: "NAME", Flags: []cli.Flag{format}, Action: cacheInspect},
 		{Name: "history", Usage: "list the generations that a cache keeps", ArgsUsage: "NAME", Flags: []cli.Flag{format}, Action: cacheHistory},
 		{Name: "rollback", Usage: "make an earlier generation the head again", ArgsUsage: "NAME GENERATION", Action: cacheRollback},
+		warmCommand(),
 		{Name: "remove", Usage: "remove the caches whose name matches", ArgsUsage: "PATTERN", Flags: laterSwitches("dry-run", "force"), Action: cacheRemove},
 	}
 	verbs = append(verbs, cacheStatsCommand(), cacheLogsCommand())
-	verbs = append(verbs, laterCommands("du", "warm", "add", "prune", "clean", "compact", "verify", "export", "import")...)
+	verbs = append(verbs, laterCommands("du", "add", "prune", "clean", "compact", "verify", "export", "import")...)
 	for _, verb := range verbs {
 		verb.OnUsageError = usageError
 	}

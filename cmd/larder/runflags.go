@@ -18,7 +18,7 @@ import (
 type runOptions struct {
 	root, outputTo, setup, teardown, network, timeout string
 	results, json, spec, preset                       string
-	inputs, trees, tools, outputs, env                []string
+	inputs, trees, tools, payloads, outputs, env      []string
 	appendOnly, mutable, observe                      []string
 	noCache, strict                                   bool
 	// chosen is the preset that --preset names, once it is looked up.
@@ -33,6 +33,7 @@ func runFlags(o *runOptions) []cli.Flag {
 		listFlag("input", &o.inputs, "files under the root to give the command, which sees no others: a `PATTERN` in gitignore syntax; '.' is everything that .gitignore and .larderignore do not exclude", "i"),
 		listFlag("tree", &o.trees, "put a tree that is in the store at PATH: `DIGEST=PATH`"),
 		listFlag("tool", &o.tools, "host `PATH` (relative to the current directory), visible read-only at the same place; its bin folder joins the command's PATH"),
+		listFlag("payload", &o.payloads, "a large host directory that does not change, visible read-only at PATH, from local disk once a copy in the background is ready: `HOSTPATH=PATH[,copy=remote|always|never]`"),
 		listFlag("output", &o.outputs, "`PATH` that the action makes; written back under the root when it succeeded", "o"),
 		textFlag("output-to", &o.outputTo, "write outputs to `DIR` instead; none keeps only their digests"),
 		listFlag("env", &o.env, "set one variable, or pass yours through: `NAME[=VALUE]`", "e"),
@@ -86,7 +87,7 @@ func onlyFlag(name, only, usage string) cli.Flag {
 
 // laterFlags are those of the published contract that this version lacks.
 func laterFlags() []cli.Flag {
-	return append(laterSwitches("explain"), laterValues("payload", "memory", "pids", "cpu-time", "output-limit",
+	return append(laterSwitches("explain"), laterValues("memory", "pids", "cpu-time", "output-limit",
 		"remote", "instance", "trace")...)
 }
 
@@ -130,6 +131,9 @@ func (o *runOptions) fill(spec *action.Spec, argv []string, configured settings)
 	spec.Strict = spec.Strict || o.strict
 	setEnv(spec, o.env)
 	if err := setTrees(spec, o.trees); err != nil {
+		return err
+	}
+	if err := setPayloads(spec, o.payloads); err != nil {
 		return err
 	}
 	if err := setCaches(spec, "append-only", o.appendOnly, configured); err != nil {
@@ -182,6 +186,17 @@ func setTrees(spec *action.Spec, given []string) error {
 			return fmt.Errorf("--tree %s: write DIGEST=PATH", text)
 		}
 		spec.Trees = append(spec.Trees, action.TreeSpec{Digest: d, Path: path})
+	}
+	return nil
+}
+
+func setPayloads(spec *action.Spec, given []string) error {
+	for _, text := range given {
+		payload, err := action.ParsePayloadFlag(text)
+		if err != nil {
+			return fmt.Errorf("--payload: %w", err)
+		}
+		spec.Payloads = append(spec.Payloads, payload)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"larder/caches/cas"
 	"larder/caches/journal"
 	"larder/caches/named"
+	"larder/caches/payload"
 	"larder/caches/results"
 	"larder/digest"
 	"larder/executor"
@@ -33,6 +34,7 @@ type workshop struct {
 	journal  *journal.Journal
 	blobs    *cas.Store
 	named    *named.Store
+	payloads *payload.Store
 	broken   error // why the store cannot be used; nil when it can
 }
 
@@ -65,7 +67,7 @@ func openForRun(command *cli.Command, root string) (*workshop, error) {
 		return nil, err
 	}
 	to := journal.Open(layout)
-	return &workshop{configured, layout, to, cas.Open(layout, fn), named.Open(layout, to), broken}, nil
+	return &workshop{configured, layout, to, cas.Open(layout, fn), named.Open(layout, to), payload.Open(layout, to), broken}, nil
 }
 
 func digestFunction(configured settings) (digest.Function, error) {
@@ -98,6 +100,7 @@ func (w *workshop) runner() *local.Runner {
 	home, _ := os.UserHomeDir()
 	return local.New(local.Config{
 		Layout: w.layout, Blobs: w.blobs, Named: w.named, Journal: w.journal,
+		Payloads: w.payloads, CopyPayload: w.copyInBackground,
 		Path: filepath.SplitList(os.Getenv("PATH")), Home: home, Env: os.Getenv,
 		ProgramIndex: w.indexFile("programs"), Grace: grace / 2,
 		Spares: []string{os.TempDir(), "/dev/shm"}, Broken: w.broken,

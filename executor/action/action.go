@@ -19,10 +19,11 @@ type Action struct {
 	Inputs   []string   // patterns in gitignore syntax
 	NoInputs []string   // absolute host paths that are not inputs unless named
 	Trees    []Tree
-	Tools    []string // absolute host paths; the bin folder of an earlier one is earlier on PATH
-	Outputs  []Path   // sorted
-	Caches   []Cache  // sorted by path
-	Observe  []string // absolute host paths
+	Tools    []string  // absolute host paths; the bin folder of an earlier one is earlier on PATH
+	Payloads []Payload // sorted by path
+	Outputs  []Path    // sorted
+	Caches   []Cache   // sorted by path
+	Observe  []string  // absolute host paths
 	Setup    string
 	Teardown string
 	Network  Network
@@ -55,7 +56,7 @@ func (s Spec) Validate(base string) (*Action, error) {
 	action := &Action{
 		Argv: s.Argv, Env: v.env(s.Env), Root: v.host(s.Root), Inputs: s.Inputs,
 		Trees: v.trees(s.Trees), Tools: v.hosts("tool", s.Tools), Outputs: v.outputs(s.Outputs),
-		Caches: v.caches(s.Caches), Observe: v.hosts("observed", s.Observe),
+		Payloads: v.payloads(s.Payloads), Caches: v.caches(s.Caches), Observe: v.hosts("observed", s.Observe),
 		Setup: s.Setup, Teardown: s.Teardown,
 		Network: v.network(s.Network), Timeout: v.timeout(s.Timeout), Strict: s.Strict,
 	}
@@ -175,6 +176,7 @@ func (v *validator) timeout(text string) time.Duration {
 
 func (v *validator) overlaps(action *Action) {
 	v.placedTwice(action)
+	v.coverings(action)
 	for i, cache := range action.Caches {
 		for _, other := range action.Caches[i+1:] {
 			if cache.Path.Overlaps(other.Path) {

@@ -17,6 +17,7 @@ type Result struct {
 	Runner         string           `json:"runner"`  // "local", "remote"
 	Sandbox        string           `json:"sandbox"` // "namespaces", "directory"
 	Caches         []CacheResult    `json:"caches"`
+	Payloads       []PayloadResult  `json:"payloads,omitempty"`
 	Outputs        []Output         `json:"outputs"`
 	LimitsHit      []string         `json:"limits_hit"`
 	Warnings       []string         `json:"warnings"`
@@ -52,6 +53,15 @@ type CacheResult struct {
 	Duplicates       int         `json:"duplicates"`
 	Violations       []Violation `json:"violations"`
 	Conflicts        []string    `json:"conflicts"`
+}
+
+// PayloadResult says where the command found one payload: in its local copy when
+// the status is "cached", and in the original otherwise.
+type PayloadResult struct {
+	Host   string `json:"host"`
+	Path   string `json:"path"`
+	State  string `json:"state"`  // a digest
+	Status string `json:"status"` // of the copy, when the run began
 }
 
 // Violation is one thing that a process did to an append-only cache and may

@@ -20,6 +20,7 @@ type Spec struct {
 	Inputs   []string          `json:"inputs,omitempty"`
 	Trees    []TreeSpec        `json:"trees,omitempty"`
 	Tools    []string          `json:"tools,omitempty"` // host paths
+	Payloads []PayloadSpec     `json:"payloads,omitempty"`
 	Outputs  []string          `json:"outputs,omitempty"`
 	Caches   []CacheSpec       `json:"caches,omitempty"`
 	Observe  []string          `json:"observe,omitempty"` // host paths

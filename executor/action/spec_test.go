@@ -14,6 +14,7 @@ func TestParseSpecReadsEveryMember(t *testing.T) {
 	const text = `{
 		"argv": ["mypy", "src"], "env": {"A": "b"}, "root": "/src", "inputs": ["."],
 		"trees": [{"digest": "d", "path": "lib"}], "tools": ["/venv"], "outputs": ["out"],
+		"payloads": [{"host": "/mnt/sdk", "path": "sdk", "copy": "always"}],
 		"caches": [{"name": "mypy", "mode": "mutable", "path": ".mypy_cache", "scope": "s", "key": "k",
 			"publish": "0,1", "on_conflict": "replace", "keep": 3}],
 		"observe": ["/etc/hosts"], "setup": "a", "teardown": "b", "network": "host", "timeout": "5m", "strict": true

@@ -37,6 +37,9 @@ func (a *attempt) checkOut(ctx context.Context) error {
 		slices.SortFunc(a.checkouts, func(x, y checkout) int {
 			return strings.Compare(x.cache.Path.String(), y.cache.Path.String())
 		})
+		if err := a.viewPayloads(ctx); err != nil {
+			return err
+		}
 		return a.stackInputs(ctx)
 	})
 }

@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
+	"larder/caches/payload"
 	"larder/digest"
 	"larder/executor"
 	"larder/executor/action"
@@ -16,14 +18,42 @@ import (
 // its result depends on is taken when it is asked for: the content of the
 // program behind argv[0], the state of every tree that is made visible, and of
 // the host's packages.
-func (r *Runner) Describe(_ context.Context, a *action.Action) (executor.Surroundings, error) {
+func (r *Runner) Describe(ctx context.Context, a *action.Action) (executor.Surroundings, error) {
 	caller := host{path: r.config.Path, home: r.config.Home, root: a.Root, env: r.config.Env}
 	seen, err := caller.find(a.Argv[0], a.Tools)
 	if err != nil {
 		return executor.Surroundings{}, err
 	}
-	states := func(ctx context.Context) ([]action.Property, error) { return r.states(ctx, seen) }
-	return executor.Surroundings{Properties: states, Visible: seen.folders(), Handle: seen}, nil
+	large, err := payloads(ctx, a)
+	if err != nil {
+		return executor.Surroundings{}, err
+	}
+	s := scene{seen, large}
+	return executor.Surroundings{Properties: r.states(s), Visible: seen.folders(), Handle: s}, nil
+}
+
+// scene is what an action sees of the host, besides what all actions see.
+type scene struct {
+	found
+	payloads []payloadSource
+}
+
+// states takes the state of all of it. The first time it is that which the run
+// goes by.
+func (r *Runner) states(s scene) func(ctx context.Context) ([]action.Property, error) {
+	var asked atomic.Bool
+	return func(ctx context.Context) ([]action.Property, error) {
+		look := payloadSource.look
+		if !asked.Swap(true) {
+			look = func(p payloadSource, _ context.Context) (payload.Source, error) { return p.first() }
+		}
+		large, err := payloadProperties(ctx, s.payloads, look)
+		if err != nil {
+			return nil, err
+		}
+		properties, err := r.toolStates(ctx, s.found)
+		return append(properties, large...), err
+	}
 }
 
 // folders are the trees that tools were installed in. A program that is visible
@@ -38,7 +68,7 @@ func (f found) folders() []string {
 	return folders
 }
 
-func (r *Runner) states(ctx context.Context, seen found) ([]action.Property, error) {
+func (r *Runner) toolStates(ctx context.Context, seen found) ([]action.Property, error) {
 	fn := r.config.Blobs.Function()
 	index := digest.LoadIndex(r.config.ProgramIndex, fn)
 	properties := []action.Property{{Name: "larder-host", Value: packageState(index)}}

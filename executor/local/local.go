@@ -19,6 +19,7 @@ import (
 	"larder/caches/journal"
 	"larder/caches/layers"
 	"larder/caches/named"
+	"larder/caches/payload"
 	"larder/digest"
 	"larder/executor"
 	"larder/executor/action"
@@ -32,6 +33,10 @@ type Config struct {
 	Named  *named.Store
 	// Journal is told of runs that begin. It may be nil.
 	Journal *journal.Journal
+	// Payloads has the local copies of payloads; CopyPayload starts a process that
+	// makes the wanted copy with this id and goes on after this one; nil is none.
+	Payloads    *payload.Store
+	CopyPayload func(id string) error
 	// Path, Home and Env describe the caller: where its programs are.
 	Path []string
 	Home string
@@ -155,6 +160,7 @@ type attempt struct {
 	copied    bool
 	work      workspace
 	checkouts []checkout
+	views     []view // of the payloads
 	logs      logs
 	feed      feed // standard input, which outlives the attempt
 	input     executor.InputUse
@@ -170,6 +176,9 @@ type attempt struct {
 func (a *attempt) close(outcome *executor.Outcome) {
 	for _, c := range a.checkouts {
 		c.Close()
+	}
+	for _, v := range a.views {
+		v.Close()
 	}
 	a.logs.close()
 	err := a.folder.Close()

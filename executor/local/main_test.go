@@ -18,6 +18,7 @@ import (
 	"larder/caches/cas"
 	"larder/caches/layers/layertest"
 	"larder/caches/named"
+	"larder/caches/payload"
 	"larder/caches/results"
 	"larder/digest"
 	"larder/executor"
@@ -100,7 +101,7 @@ func newBench(store, root string, copied bool) (*bench, error) {
 	}
 	b := &bench{root: root, layout: layout, blobs: cas.Open(layout, digest.BLAKE3), named: named.Open(layout, nil)}
 	b.config = local.Config{
-		Layout: layout, Blobs: b.blobs, Named: b.named, Path: filepath.SplitList(os.Getenv("PATH")),
+		Layout: layout, Blobs: b.blobs, Named: b.named, Payloads: payload.Open(layout, nil), Path: filepath.SplitList(os.Getenv("PATH")),
 		Home: os.Getenv("HOME"), Env: os.Getenv, ProgramIndex: filepath.Join(layout.Index(), "programs"),
 		Grace: 500 * time.Millisecond, Copy: copied,
 	}

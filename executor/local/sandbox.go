@@ -93,7 +93,7 @@ func (a *attempt) configure(ctx context.Context) (sandbox.Config, error) {
 	if err != nil {
 		return sandbox.Config{}, fmt.Errorf("make the private folders: %w", err)
 	}
-	seen := a.job.Surroundings.Handle.(found)
+	seen := a.job.Surroundings.Handle.(scene).found
 	toolBinds, err := a.toolBinds(seen)
 	if err != nil {
 		return sandbox.Config{}, err
@@ -106,7 +106,7 @@ func (a *attempt) configure(ctx context.Context) (sandbox.Config, error) {
 		stdout, stderr = streams.Direct, streams.Direct
 	}
 	return sandbox.Config{
-		View: sandbox.SystemView(), Binds: append(toolBinds, binds...), Overlays: overlays,
+		View: sandbox.SystemView(), Binds: slices.Concat(toolBinds, binds, a.payloadBinds()), Overlays: overlays,
 		Private: private, Network: networkOf(wanted.Network),
 		Args: seen.command(wanted.Argv), Env: environment(wanted, seen.bins),
 		Setup: shell(wanted.Setup), Teardown: shell(wanted.Teardown),
