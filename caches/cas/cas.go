@@ -11,6 +11,26 @@
 //
 // The modification time of a blob is made from its digest, see [ModTime]; its
 // access time is when it was last used, see [caches.Layout.Hold].
+//
+// # Trees
+//
+// A tree is laid out once, and then used by any number of runs, as one layer or
+// two: a whole tree, or a delta on a whole tree that it is near. The delta holds
+// what differs, and whiteouts for what is gone; see [Store.Tree]. A delta never
+// lies on another one.
+//
+//	layers-v1/trees/FUNCTION/HASH.whole/   a whole tree
+//	layers-v1/trees/FUNCTION/HASH.delta/   a delta; tree.json names its base
+//	    layer/                             what is mounted
+//	    tree.json                          entries, bytes, and the base of a delta
+//	index-v1/trees-FUNCTION-SERIES         the whole tree that a series was last on
+//
+// Such a folder comes into its place by one rename and is never changed. Its
+// access time is when it was last used: a run notes the use of each folder that
+// it mounts, of the base of a delta too, so none of them is pruned from under
+// it; see [caches.Layout.Hold] and [Store.DropTrees]. A delta whose base is gone
+// counts as missing, as does a folder whose tree.json is damaged. The file of a
+// series is advice: without it a tree is made whole.
 package cas
 
 import (

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"larder/caches"
+	"larder/caches/layers/layertest"
 	"larder/digest"
 )
 
@@ -20,7 +21,7 @@ const helperVariable = "CAS_TEST_STORE"
 func TestMain(m *testing.M) {
 	root := os.Getenv(helperVariable)
 	if root == "" {
-		os.Exit(m.Run())
+		layertest.Main(m.Run)
 	}
 	layout, err := caches.OpenLayout(root)
 	if err == nil {
@@ -100,11 +101,12 @@ func layOutSample(store *Store, sources string) error {
 	if err != nil {
 		return err
 	}
-	_, err = store.Tree(context.Background(), tree, origin)
+	_, err = store.Tree(context.Background(), tree, TreeOptions{Origin: origin})
 	return err
 }
 
-// layOut lays a tree out whose files come from a folder of sources.
+// layOut lays a tree out whole, whose files come from a folder of sources, and
+// returns the directory of its only layer.
 func layOut(t testing.TB, store *Store, files map[string]file, rest ...digest.Entry) string {
 	t.Helper()
 	tree, err := treeOf(files, rest...)
@@ -115,11 +117,14 @@ func layOut(t testing.TB, store *Store, files map[string]file, rest ...digest.En
 	if err != nil {
 		t.Fatal(err)
 	}
-	path, err := store.Tree(t.Context(), tree, origin)
+	stack, err := store.Tree(t.Context(), tree, TreeOptions{Origin: origin})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return path
+	if len(stack) != 1 {
+		t.Fatalf("laid out in %d layers, want one", len(stack))
+	}
+	return stack[0].Path
 }
 
 func of(text string) digest.Digest { return digest.Of(digest.BLAKE3, []byte(text)) }

@@ -8,48 +8,100 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
-	"sync"
 	"syscall"
-	"time"
 
 	"larder/caches"
+	"larder/caches/layers"
 	"larder/digest"
 )
+
+// TreeOptions say how a tree is laid out. The zero value lays out whole trees
+// of blobs that are in the store.
+type TreeOptions struct {
+	// Origin finds blobs that the store does not have yet; nil knows none.
+	Origin Origin
+	// Near names a series of trees that are like each other, such as those of
+	// one root and one selection, in any words. A tree that differs little from
+	// the last whole one of its series becomes a delta on that. "" is no series.
+	Near string
+}
 
 // Origin finds the bytes of a blob that the store does not have yet, as a host
 // file. It returns false for a digest that it does not know.
 type Origin func(d digest.Digest) (path string, ok bool)
 
-// Tree returns the directory that holds the tree, made when it is not there
-// yet: an immutable layer of hard links to blobs, with the modes 0644, 0755 for
-// executables and directories, and the times of [ModTime]. Blobs that are
-// missing are taken from origin. The directory may be used by any number of
-// sandboxes as a lower layer and must never be written to.
+// maxRounds is how often a tree is made again when it is pruned away between
+// being made and being found.
+const maxRounds = 10
+
+// Tree returns the tree as a stack of layers, bottom first, made when it is not
+// there yet: hard links to blobs, with the modes 0644, 0755 for executables and
+// directories, and the times of [ModTime]; directories are of the first second
+// of 2000. Blobs that are missing are taken from the origin. The layers may be
+// used by any number of sandboxes and must never be written to. They stay for as
+// long as this process lives.
 //
-// Two processes that make the same tree at once both succeed; the second finds
-// the first one's and drops its own.
-func (s *Store) Tree(ctx context.Context, tree *digest.Tree, origin Origin) (string, error) {
-	root := tree.Root
-	final := filepath.Join(s.layout.Layers(), "trees", s.fn.String(), root.Hash())
-	if _, err := s.layout.Hold(final); err == nil {
-		return final, nil
+// A tree that is there costs the same time whatever its size; one that is near
+// another costs time with what differs. Two processes that make the same tree
+// at once both succeed: the second finds the first one's and drops its own.
+func (s *Store) Tree(ctx context.Context, tree *digest.Tree, options TreeOptions) (layers.Stack, error) {
+	for range maxRounds {
+		laid, err := s.findTree(tree.Root)
+		if err == nil {
+			s.remember(options.Near, laid.base)
+			return laid.stack, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("lay out the input tree: %w", err)
+		}
+		err = s.makeDelta(ctx, tree, options)
+		if errors.Is(err, errNoDelta) {
+			err = s.makeWhole(ctx, tree, options.Origin)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("lay out the input tree: %w", err)
+		}
 	}
+	return nil, fmt.Errorf("lay out the input tree %s: it was removed as soon as it was made; is a prune running in a loop?", tree.Root)
+}
+
+// makeWhole lays out the tree without any other below it.
+func (s *Store) makeWhole(ctx context.Context, tree *digest.Tree, origin Origin) error {
 	if err := s.AddDirectories(ctx, tree.Directories); err != nil {
-		return "", err
+		return err
 	}
+	final := s.treePath(tree.Root, whole)
+	if err := s.dropDamaged(final); err != nil {
+		return err
+	}
+	return s.makeTree(ctx, final, treeRecord{}, origin, func(f *filler) error {
+		return digest.Walk(ctx, s, tree.Root, f.put)
+	})
+}
+
+// makeTree fills the folder of a tree under a temporary name and puts it into
+// its place, unless it is there by then.
+func (s *Store) makeTree(ctx context.Context, final string, record treeRecord, origin Origin, feed func(*filler) error) error {
 	temp, err := os.MkdirTemp(s.layout.Temp(), "tree-*")
 	if err != nil {
-		return "", fmt.Errorf("lay out the input tree: %w", err)
+		return err
 	}
 	defer os.RemoveAll(temp)
-	if err := s.layOut(ctx, root, temp, origin); err != nil {
-		return "", fmt.Errorf("lay out the input tree: %w", err)
+	layer := filepath.Join(temp, layerFolder)
+	if err := os.Mkdir(layer, 0o755); err != nil {
+		return err
 	}
-	if err := caches.Replace(temp, final); err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, syscall.ENOTEMPTY) {
-		return "", err
+	if record.Entries, record.Bytes, err = s.fillLayer(ctx, layer, origin, feed); err != nil {
+		return err
 	}
-	return final, nil
+	if err := record.write(temp); err != nil {
+		return err
+	}
+	err = caches.Replace(temp, final)
+	if errors.Is(err, fs.ErrExist) || errors.Is(err, syscall.ENOTEMPTY) {
+		return nil
+	}
+	return err
 }
 
 // AddDirectories stores the messages of directories, those that it lacks.
@@ -63,126 +115,4 @@ func (s *Store) AddDirectories(ctx context.Context, directories digest.Directori
 		}
 	}
 	return nil
-}
-
-// layOut makes the directories and symbolic links in the order of the tree, and
-// leaves the files to a few goroutines.
-func (s *Store) layOut(ctx context.Context, root digest.Digest, dir string, origin Origin) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	links := make(chan link, 256)
-	var workers sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() {
-			for l := range links {
-				if err := s.link(ctx, l, origin); err != nil {
-					cancel(err)
-				}
-			}
-		})
-	}
-	folders := []string{dir}
-	err := digest.Walk(ctx, s, root, func(path string, entry digest.Entry) error {
-		at := filepath.Join(dir, path)
-		switch entry.Kind {
-		case digest.KindDirectory:
-			folders = append(folders, at)
-			return os.Mkdir(at, 0o755)
-		case digest.KindSymlink:
-			return os.Symlink(entry.Target, at)
-		}
-		links <- link{at, entry.Digest, formOf(entry.Executable)}
-		return context.Cause(ctx)
-	})
-	close(links)
-	workers.Wait()
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	if err != nil {
-		return err
-	}
-	return s.settle(folders)
-}
-
-// settle gives every directory its mode, whatever the umask, and one fixed time; it
-// notes their use.
-func (s *Store) settle(folders []string) error {
-	stamp := time.Unix(946684800, 0) // the first second of 2000
-	for _, folder := range folders {
-		if err := errors.Join(os.Chmod(folder, 0o755), os.Chtimes(folder, s.layout.Now(), stamp)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// link is one file of a tree to be put at a path.
-type link struct {
-	at     string
-	digest digest.Digest
-	form   form
-}
-
-func (s *Store) link(ctx context.Context, l link, origin Origin) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	blob := s.path(l.digest, l.form)
-	if !s.hasLength(blob, l.digest) {
-		if err := s.supply(ctx, l, origin); err != nil {
-			return err
-		}
-	}
-	err := os.Link(blob, l.at)
-	if errors.Is(err, syscall.EMLINK) || errors.Is(err, syscall.EPERM) {
-		err = s.copyBlob(blob, l)
-	}
-	if err != nil {
-		return fmt.Errorf("place blob %s: %w", l.digest, err)
-	}
-	return nil
-}
-
-// hasLength reports whether the file of a blob is there and not cut short, as a
-// loss of power can leave it.
-func (s *Store) hasLength(path string, d digest.Digest) bool {
-	size, err := s.layout.Hold(path)
-	return err == nil && size == d.Size()
-}
-
-// supply makes one form of a blob from its other form or from its origin.
-func (s *Store) supply(ctx context.Context, l link, origin Origin) error {
-	isExecutable := l.form == executable
-	if other := s.path(l.digest, l.form.other()); s.hasLength(other, l.digest) {
-		if err := s.AddFile(ctx, other, l.digest, isExecutable); !errors.Is(err, ErrChanged) {
-			return err
-		}
-	}
-	if origin != nil {
-		if path, ok := origin(l.digest); ok {
-			return s.AddFile(ctx, path, l.digest, isExecutable)
-		}
-	}
-	if s.behind != nil {
-		if path, err := s.behind.find(l.digest); err == nil {
-			return s.AddFile(ctx, path, l.digest, isExecutable)
-		}
-	}
-	return fmt.Errorf("blob %s: %w", l.digest, ErrMissing)
-}
-
-// copyBlob is for a blob that has as many links as its file system allows.
-func (s *Store) copyBlob(from string, l link) error {
-	data, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer data.Close()
-	file, err := os.OpenFile(l.at, os.O_CREATE|os.O_EXCL|os.O_WRONLY, l.form.mode())
-	if err != nil {
-		return err
-	}
-	_, err = file.ReadFrom(data)
-	return errors.Join(err, file.Close(), s.finish(l.at, l.digest, l.form))
 }

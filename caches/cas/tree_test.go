@@ -174,12 +174,12 @@ func TestTreeWithoutABlob(t *testing.T) {
 	for what, origin := range map[string]Origin{
 		"no origin": nil, "an origin that lacks it": func(digest.Digest) (string, bool) { return "", false },
 	} {
-		if _, err := store.Tree(t.Context(), tree, origin); !errors.Is(err, ErrMissing) {
+		if _, err := store.Tree(t.Context(), tree, TreeOptions{Origin: origin}); !errors.Is(err, ErrMissing) {
 			t.Errorf("%s: %v; want ErrMissing", what, err)
 		}
 	}
 	elsewhere := func(digest.Digest) (string, bool) { return os.Args[0], true }
-	if _, err := store.Tree(t.Context(), tree, elsewhere); !errors.Is(err, ErrChanged) {
+	if _, err := store.Tree(t.Context(), tree, TreeOptions{Origin: elsewhere}); !errors.Is(err, ErrChanged) {
 		t.Errorf("an origin with other content: %v; want ErrChanged", err)
 	}
 	wantNothingLeft(t, store)
@@ -219,7 +219,7 @@ func TestTreeEndsWhenCancelled(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := store.Tree(ctx, tree, nil); !errors.Is(err, context.Canceled) {
+	if _, err := store.Tree(ctx, tree, TreeOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v; want it cancelled", err)
 	}
 	wantNothingLeft(t, store)

@@ -113,10 +113,11 @@ func linkEntry(from Entry, to string) error {
 	return err
 }
 
-// makeWhiteout makes an entry that hides what lower layers have at the path:
-// a character device 0:0, which takes no privilege since Linux 5.8, or where
-// that is refused the form with attributes.
-func makeWhiteout(path string) error {
+// MakeWhiteout makes an entry that hides what lower layers have at the path, in
+// a layer that is being made and that no process works in: a character device
+// 0:0, which takes no privilege since Linux 5.8, or where that is refused the
+// form with attributes. It changes the time of the directory.
+func MakeWhiteout(path string) error {
 	err := unix.Mknod(path, unix.S_IFCHR, 0)
 	if err == nil {
 		return nil

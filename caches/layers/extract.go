@@ -139,7 +139,7 @@ func (x *extractor) whiteout(path, parent string) error {
 	if err := x.makeDir(parent); err != nil {
 		return err
 	}
-	return makeWhiteout(join(x.upper, path))
+	return MakeWhiteout(join(x.upper, path))
 }
 
 // makeDir makes a directory of upper with its parents. Modes come at the end,

@@ -85,7 +85,7 @@ func (f flattener) name(n node, name, dir string) error {
 	case !exists && f.bottom:
 		return nil
 	case !exists:
-		return makeWhiteout(to)
+		return MakeWhiteout(to)
 	case child.Kind != Directory:
 		return linkEntry(child.Entry, to)
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"larder/caches"
 	"larder/caches/cas"
@@ -128,7 +129,7 @@ func (a *attempt) stackInputs(ctx context.Context) (err error) {
 		}
 		return os.Chmod(a.work.upper, 0o755) // as with inputs, whatever the umask
 	}
-	a.work.tree, err = a.place.blobs.Tree(ctx, a.job.Inputs, a.origin())
+	a.work.tree, err = a.place.blobs.Tree(ctx, a.job.Inputs, cas.TreeOptions{Origin: a.origin(), Near: a.series()})
 	if err != nil {
 		return err
 	}
@@ -138,36 +139,52 @@ func (a *attempt) stackInputs(ctx context.Context) (err error) {
 	}
 	a.work.upper, a.work.work = private.Upper, private.Work
 	if a.copied {
-		return layers.CopyStack(layers.Stack{{ID: "inputs", Path: a.work.tree}}, a.work.upper)
+		return layers.CopyStack(a.work.tree, a.work.upper)
 	}
 	return nil
 }
 
-// origin finds scanned files by their digest. The map is made at the first
-// question: a tree that is laid out already asks none.
+// series names the trees of one root and selection: the next one is likely to
+// be near the last.
+func (a *attempt) series() string {
+	return strings.Join(append([]string{a.job.Action.Root}, a.job.Action.Inputs...), "\x00")
+}
+
+// fewQuestions is how many files are looked for one by one: a map of a large
+// tree takes longer to make than that.
+const fewQuestions = 8
+
+// origin finds scanned files by their digest. A tree that is laid out already
+// asks for none, one that is near another for a few.
 func (a *attempt) origin() cas.Origin {
+	entries := a.job.Inputs.Entries
 	paths := sync.OnceValue(func() map[digest.Digest]string {
-		byDigest := make(map[digest.Digest]string, len(a.job.Inputs.Entries))
-		for _, entry := range a.job.Inputs.Entries {
+		byDigest := make(map[digest.Digest]string, len(entries))
+		for _, entry := range entries {
 			if entry.Kind == digest.KindFile {
 				byDigest[entry.Digest] = entry.Path
 			}
 		}
 		return byDigest
 	})
-	return func(d digest.Digest) (string, bool) {
-		path, ok := paths()[d]
+	var asked atomic.Int32
+	return func(d digest.Digest) (path string, ok bool) {
+		if asked.Add(1) > fewQuestions {
+			path, ok = paths()[d]
+		} else if i := slices.IndexFunc(entries, func(e digest.Entry) bool { return e.Kind == digest.KindFile && e.Digest == d }); i >= 0 {
+			path, ok = entries[i].Path, true
+		}
 		return filepath.Join(a.job.Action.Root, path), ok
 	}
 }
 
 // mounts returns where the workspace and the caches appear.
 func (a *attempt) mounts() (overlays []sandbox.Overlay, binds []sandbox.Bind) {
-	if a.copied || a.work.tree == "" {
+	if a.copied || len(a.work.tree) == 0 {
 		binds = append(binds, sandbox.Bind{Source: a.work.upper, Target: sandbox.WorkDir, Writable: true})
 	} else {
 		overlays = append(overlays, sandbox.Overlay{
-			Target: sandbox.WorkDir, Lowers: []string{a.work.tree}, Upper: a.work.upper, Work: a.work.work,
+			Target: sandbox.WorkDir, Lowers: a.work.tree.Lowers(), Upper: a.work.upper, Work: a.work.work,
 		})
 	}
 	for _, c := range a.checkouts {

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -226,16 +227,16 @@ func (a *attempt) trouble(what string, err error) {
 
 // workspace is the private view of the input tree.
 type workspace struct {
-	tree  string // the layer of the input tree; empty when there are no inputs
-	upper string // what the process wrote; with copies, everything
+	tree  layers.Stack // the input tree; empty when there are no inputs
+	upper string       // what the process wrote; with copies, everything
 	work  string
 }
 
 // stack is the merged view of the workspace after the run.
 func (w workspace) stack(copied bool) layers.Stack {
 	private := layers.Layer{ID: "private", Path: w.upper}
-	if copied || w.tree == "" {
+	if copied || len(w.tree) == 0 {
 		return layers.Stack{private}
 	}
-	return layers.Stack{{ID: "inputs", Path: w.tree}, private}
+	return append(slices.Clone(w.tree), private)
 }
