@@ -82,6 +82,17 @@ func Commit(upper, folder string) (Layer, error) {
 	return layer, nil
 }
 
+// Place moves a layer that [Commit] left in a private folder to its place in the
+// store, by one rename.
+func Place(layer Layer, folder string) (Layer, error) {
+	placed := layer
+	placed.Path = filepath.Join(folder, layer.ID)
+	if err := caches.Replace(layer.Path, placed.Path); err != nil {
+		return Layer{}, fmt.Errorf("place a layer: %w", err)
+	}
+	return placed, nil
+}
+
 // NewID makes the name of a layer or of a generation: 16 hexadecimal digits that
 // nobody else has.
 func NewID() string {

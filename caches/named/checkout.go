@@ -77,6 +77,9 @@ func (c *Checkout) prepare(ctx context.Context, options CheckoutOptions) (err er
 	if c.base, c.lease, err = c.in.leaseHead(ctx); err != nil {
 		return err
 	}
+	if c.base.lost != nil {
+		c.in.store.journal.Warn("fall-back", "cache", c.in.ref.String(), "generation", c.Generation(), "problem", c.base.lost)
+	}
 	if c.warning = c.base.problem; c.warning != nil {
 		c.in.store.journal.Warn("damaged", "cache", c.in.ref.String(), "problem", c.warning)
 	}

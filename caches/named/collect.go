@@ -1,26 +1,26 @@
 package named
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"larder/caches/layers"
 )
 
 // collect drops generations that are no longer needed, and moves layers that
 // no remaining generation names out of sight; it returns where they are, for
-// empty. The newest keep generations of the history stay, all of it when keep
-// is all; so does every generation that somebody has leased. The caller holds
-// the lock of the instance, so what a crashed publisher left goes as well. What
-// cannot be dropped now is left for the next time.
-func (i instance) collect(head manifest, keep int) (trash []string) {
-	if keep == 0 {
-		keep = DefaultKeep
+// empty. The newest generations of the history stay, as many as the head says;
+// so does the newest durable one, and every generation that somebody has leased.
+// The caller holds the lock of the instance, so what a crashed publisher left
+// goes as well. What cannot be dropped now is left for the next time.
+func (i instance) collect(head manifest) (trash []string) {
+	remaining := i.history(head, cmp.Or(max(head.Keep, 0), DefaultKeep))
+	if last := i.durable().manifest; last.ID != "" {
+		remaining = append(remaining, last)
 	}
-	remaining := i.history(head, keep)
 	for _, id := range i.generations() {
 		if slices.ContainsFunc(remaining, func(m manifest) bool { return m.ID == id }) || i.drop(id) {
 			continue
@@ -31,18 +31,20 @@ func (i instance) collect(head manifest, keep int) (trash []string) {
 		}
 		remaining = append(remaining, leased)
 	}
+	i.dropMarks()
 	return i.dropLayers(remaining)
 }
 
 // all keeps the whole history.
 const all = 1 << 30
 
-// history follows parents from a head, newest first.
+// history follows parents from a head, newest first, as far as they can be
+// trusted to be whole.
 func (i instance) history(head manifest, most int) []manifest {
 	found := []manifest{head}
 	for len(found) < most && head.Parent != "" {
 		next, err := i.read(head.Parent)
-		if err != nil || slices.ContainsFunc(found, func(m manifest) bool { return m.ID == next.ID }) {
+		if err != nil || !i.survived(next) || slices.ContainsFunc(found, func(m manifest) bool { return m.ID == next.ID }) {
 			break
 		}
 		found, head = append(found, next), next
@@ -51,16 +53,7 @@ func (i instance) history(head manifest, most int) []manifest {
 }
 
 // generations lists the ids of all manifests.
-func (i instance) generations() []string {
-	entries, _ := os.ReadDir(i.path(generationsFolder))
-	var ids []string
-	for _, entry := range entries {
-		if id, ok := strings.CutSuffix(entry.Name(), ".json"); ok && validID(id) {
-			ids = append(ids, id)
-		}
-	}
-	return ids
-}
+func (i instance) generations() []string { return i.named(".json") }
 
 // drop removes a manifest unless somebody holds a lease on it.
 func (i instance) drop(id string) bool {
@@ -81,7 +74,7 @@ func (i instance) dropLayers(remaining []manifest) (trash []string) {
 	}
 	entries, _ := os.ReadDir(i.layers())
 	for _, entry := range entries {
-		if named[entry.Name()] {
+		if named[layerOf(entry.Name())] {
 			continue
 		}
 		path, err := layers.Trash(i.store.layout, filepath.Join(i.layers(), entry.Name()))

@@ -25,10 +25,13 @@ type Generation struct {
 	Layers  layers.Stack // bottom first
 	Entries int64
 	Bytes   int64
+	// Durable says that the generation was seen on the disk: a power cut does
+	// not cost it.
+	Durable bool
 }
 
 func (i instance) generation(m manifest) Generation {
-	g := Generation{ID: m.ID, SameAs: m.SameAs, Parent: m.Parent, How: m.How, Created: m.Created, Layers: m.stack(i.layers())}
+	g := Generation{ID: m.ID, SameAs: m.SameAs, Parent: m.Parent, How: m.How, Created: m.Created, Layers: m.stack(i.layers()), Durable: i.marked(m.ID)}
 	for _, layer := range g.Layers {
 		g.Entries += layer.Entries
 		g.Bytes += layer.Bytes
@@ -90,7 +93,7 @@ func (i instance) rollback(generation string) (manifest, error) {
 	if at.problem != nil {
 		return manifest{}, at.problem
 	}
-	return i.swap(manifest{Parent: head.manifest.ID, SameAs: target.content(), How: howRolledBack}, at.stack)
+	return i.swap(manifest{Parent: head.manifest.ID, SameAs: target.content(), How: howRolledBack, Keep: head.manifest.Keep}, at.stack)
 }
 
 // find looks a generation up by the beginning of its id, or of the id that it

@@ -36,6 +36,7 @@ type Row struct {
 	Entries     int64
 	Bytes       int64
 	LastUsed    time.Time // of the head: when it was last checked out or made
+	Durable     bool      // the head was seen on the disk
 	Status      Status
 	Problem     error
 }
@@ -97,6 +98,7 @@ func (s *Store) row(id string) (Row, bool) {
 func (r *Row) describe(i instance, head manifest) {
 	generation := i.generation(head)
 	r.Head, r.Layers, r.Entries, r.Bytes = head.ID, len(generation.Layers), generation.Entries, generation.Bytes
+	r.Durable = generation.Durable
 	if info, err := os.Stat(i.manifest(head.ID)); err == nil {
 		r.LastUsed = info.ModTime()
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"larder/caches"
@@ -25,6 +24,7 @@ type manifest struct {
 	BootID  string        `json:"boot_id"`
 	Created time.Time     `json:"created"`
 	How     string        `json:"how"`
+	Keep    int           `json:"keep,omitempty"` // as in [PublishOptions]
 }
 
 type layerRecord struct {
@@ -103,7 +103,7 @@ func parseManifest(data []byte) (manifest, error) {
 // head. The caller holds the lock of the instance. When it fails, the old head
 // stands and the manifest is gone.
 func (i instance) swap(m manifest, stack layers.Stack) (manifest, error) {
-	m.Format, m.ID, m.BootID, m.Created = formatVersion, layers.NewID(), bootID(), time.Now().UTC()
+	m.Format, m.ID, m.BootID, m.Created = formatVersion, layers.NewID(), i.store.boot(), time.Now().UTC()
 	for _, layer := range stack {
 		m.Layers = append(m.Layers, layerRecord{layer.ID, layer.Entries, layer.Bytes})
 	}
@@ -120,10 +120,12 @@ func (i instance) swap(m manifest, stack layers.Stack) (manifest, error) {
 	return m, nil
 }
 
-// describe writes ref.json when it is missing.
+// describe writes ref.json when it is missing, or torn by a power cut.
 func (i instance) describe() error {
-	if _, err := os.Lstat(i.path(refFile)); err == nil {
-		return nil
+	if data, err := os.ReadFile(i.path(refFile)); err == nil {
+		if _, err := parseRef(data); err == nil {
+			return nil
+		}
 	}
 	return i.writeJSON(i.path(refFile), i.ref)
 }
@@ -142,10 +144,4 @@ func parseRef(data []byte) (ref caches.Ref, err error) {
 		return caches.Ref{}, fmt.Errorf("%w: %w", layers.ErrDamaged, err)
 	}
 	return ref, nil
-}
-
-// bootID names this boot of the machine, or "" where the kernel does not say.
-func bootID() string {
-	text, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	return strings.TrimSpace(string(text))
 }

@@ -106,13 +106,13 @@ func (c *Checkout) publishLocked(options PublishOptions, d *delta) (trash []stri
 	if err != nil {
 		return nil, err
 	}
-	next := manifest{Parent: head.manifest.ID, How: string(d.outcome.Result)}
+	next := manifest{Parent: head.manifest.ID, How: string(d.outcome.Result), Keep: options.Keep}
 	next, err = c.in.swap(next, append(slices.Clip(stack), layer))
 	if err != nil {
 		return []string{layer.Path}, err
 	}
 	d.outcome.After, c.bytes = next.ID, layer.Bytes
-	return c.in.collect(next, max(options.Keep, 0)), nil
+	return c.in.collect(next), nil
 }
 
 // place decides which stack the private layer goes on, and sets the result.

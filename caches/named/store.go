@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"larder/caches"
 	"larder/caches/journal"
@@ -20,11 +21,14 @@ import (
 type Store struct {
 	layout  caches.Layout
 	journal *journal.Journal
+	boot    func() string
 }
 
 // Open returns the named caches of the store at layout. It does no work. What
 // happens to caches is written down in the journal, which may be nil.
-func Open(layout caches.Layout, to *journal.Journal) *Store { return &Store{layout, to} }
+func Open(layout caches.Layout, to *journal.Journal) *Store {
+	return &Store{layout, to, sync.OnceValue(caches.BootID)}
+}
 
 // Files of one cache instance.
 const (
@@ -61,17 +65,23 @@ type state struct {
 	stack    layers.Stack
 	// problem says why the cache counts as empty although something is there.
 	problem error
+	// lost says why this is an earlier generation than the one that was published
+	// last; nil when it is that.
+	lost error
 }
 
-// load reads the head. A cache that cannot be read is empty, with a problem.
-// What a head names may be dropped while it is being read, but only after the
-// head has moved on, so a problem counts only when the head stands still.
+// load reads the head. Where a power cut may have torn it, or something of it is
+// missing or damaged, the last durable generation takes its place; without one
+// the cache is empty, with a problem. What a head names may be dropped while it
+// is being read, but only after the head has moved on, so a problem counts only
+// when the head stands still.
 func (i instance) load() state {
 	for {
 		id, head := i.loadHead()
 		if head.problem == nil {
 			return head
 		}
+		head = i.fallBack(head)
 		if again, _ := i.readHead(); again == id {
 			return head
 		}
@@ -86,6 +96,9 @@ func (i instance) loadHead() (string, state) {
 	found, err := i.read(id)
 	if err != nil {
 		return id, state{problem: err}
+	}
+	if !i.survived(found) {
+		return id, state{problem: fmt.Errorf("generation %s: %w", id, errLost)}
 	}
 	return id, i.check(found)
 }

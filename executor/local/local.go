@@ -46,6 +46,9 @@ type Config struct {
 	ProgramIndex string
 	// Grace is how long a process has between SIGTERM and SIGKILL.
 	Grace time.Duration
+	// Untended says that no other process looks after the store, so that
+	// publishing has to, at the cost of waiting for it.
+	Untended bool
 	// Copy forgoes overlay mounts, as on file systems that cannot have them.
 	Copy bool
 	// Spares are the folders in one of which a run makes a store of its own when

@@ -51,13 +51,18 @@ func (a *attempt) end(ctx context.Context, c checkout) named.Outcome {
 		outcome.Result = named.Failed
 		return outcome
 	}
+	tend := a.runner.config.Named.Relieve
+	if a.runner.config.Untended {
+		tend = a.runner.config.Named.Tend
+	}
+	untended := tend(ctx, c.ref)
 	outcome, err := c.Publish(ctx, named.PublishOptions{OnConflict: c.cache.OnConflict, Keep: c.cache.Keep, Unit: c.cache.Unit})
 	if err != nil {
 		a.trouble(fmt.Sprintf("cache %s was not updated and keeps what it had", c.cache.Name), err)
 		return outcome
 	}
-	if err := a.runner.config.Named.Compact(ctx, c.ref); err != nil {
-		a.trouble(fmt.Sprintf("cache %s was not compacted; the next publish tries again", c.cache.Name), err)
+	if untended != nil {
+		a.trouble(fmt.Sprintf("cache %s was not looked after; the next publish tries again", c.cache.Name), untended)
 	}
 	return outcome
 }
