@@ -23,9 +23,11 @@ func cacheCommand() *cli.Command {
 		{Name: "rollback", Usage: "make an earlier generation the head again", ArgsUsage: "NAME GENERATION", Action: cacheRollback},
 		warmCommand(),
 		{Name: "remove", Usage: "remove the caches whose name matches", ArgsUsage: "PATTERN", Flags: laterSwitches("dry-run", "force"), Action: cacheRemove},
+		{Name: "compact", Usage: "merge layers of caches and write them to the disk, now", Action: cacheCompact},
+		tendCommand(),
 	}
 	verbs = append(verbs, cacheStatsCommand(), cacheLogsCommand())
-	verbs = append(verbs, laterCommands("du", "add", "prune", "clean", "compact", "verify", "export", "import")...)
+	verbs = append(verbs, laterCommands("du", "add", "prune", "clean", "verify", "export", "import")...)
 	for _, verb := range verbs {
 		verb.OnUsageError = usageError
 	}
@@ -66,6 +68,7 @@ type cacheRow struct {
 	Bytes       int64     `json:"bytes"`
 	LastUsed    time.Time `json:"last_used"`
 	ID          string    `json:"id"`
+	Durable     bool      `json:"durable"` // the head would outlive a power cut
 	Problem     string    `json:"problem,omitempty"`
 }
 
@@ -73,7 +76,7 @@ func describeRow(row named.Row) cacheRow {
 	described := cacheRow{
 		Name: row.Ref.Name.String(), Mode: row.Ref.Mode.String(), Scope: row.Ref.Scope.String(), Key: row.Ref.Key, Live: row.Ref.Live,
 		Status: string(row.Status), Head: row.Head, Generations: row.Generations, Layers: row.Layers,
-		Entries: row.Entries, Bytes: row.Bytes, LastUsed: row.LastUsed, ID: row.ID,
+		Entries: row.Entries, Bytes: row.Bytes, LastUsed: row.LastUsed, ID: row.ID, Durable: row.Durable,
 	}
 	if row.Ref.Scope.Kind() == caches.ScopeRepo {
 		described.Repository = row.Ref.Scope.Detail()
@@ -97,11 +100,11 @@ func cacheList(_ context.Context, command *cli.Command) error {
 		return err
 	}
 	described := make([]cacheRow, 0, len(rows))
-	out := table{heading: []string{"NAME", "MODE", "SCOPE", "STATUS", "SIZE", "ENTRIES", "LAYERS", "LAST USED", "HEAD"}}
+	out := table{heading: []string{"NAME", "MODE", "SCOPE", "STATUS", "SIZE", "ENTRIES", "LAYERS", "LAST USED", "HEAD", "DURABLE"}}
 	for _, row := range rows {
 		one := describeRow(row)
 		described = append(described, one)
-		out.add(one.Name, one.Mode, scopeText(one), one.Status, size(one.Bytes), one.Entries, one.Layers, when(one.LastUsed), one.Head)
+		out.add(one.Name, one.Mode, scopeText(one), one.Status, size(one.Bytes), one.Entries, one.Layers, when(one.LastUsed), one.Head, yesNo(one.Durable))
 	}
 	return out.print(command, described)
 }

@@ -24,12 +24,13 @@ type generationRow struct {
 	Layers     int       `json:"layers"`
 	Entries    int64     `json:"entries"`
 	Bytes      int64     `json:"bytes"`
+	Durable    bool      `json:"durable"`
 }
 
 func describeGenerations(generations []named.Generation) []generationRow {
 	rows := make([]generationRow, 0, len(generations))
 	for _, g := range generations {
-		rows = append(rows, generationRow{g.ID, g.Parent, g.SameAs, g.How, g.Created, len(g.Layers), g.Entries, g.Bytes})
+		rows = append(rows, generationRow{g.ID, g.Parent, g.SameAs, g.How, g.Created, len(g.Layers), g.Entries, g.Bytes, g.Durable})
 	}
 	return rows
 }
@@ -51,9 +52,9 @@ func cacheHistory(_ context.Context, command *cli.Command) error {
 }
 
 func generationTable(rows []generationRow) *table {
-	out := &table{heading: []string{"GENERATION", "HOW", "CREATED", "LAYERS", "ENTRIES", "SIZE", "SAME AS"}}
+	out := &table{heading: []string{"GENERATION", "HOW", "CREATED", "LAYERS", "ENTRIES", "SIZE", "DURABLE", "SAME AS"}}
 	for _, row := range rows {
-		out.add(row.Generation, row.How, when(row.Created), row.Layers, row.Entries, size(row.Bytes), row.SameAs)
+		out.add(row.Generation, row.How, when(row.Created), row.Layers, row.Entries, size(row.Bytes), yesNo(row.Durable), row.SameAs)
 	}
 	return out
 }
@@ -82,7 +83,7 @@ func cacheInspect(_ context.Context, command *cli.Command) error {
 	for _, pair := range [][2]any{
 		{"name", described.Name}, {"mode", described.Mode}, {"scope", scopeText(described.cacheRow)}, {"status", described.Status},
 		{"size", size(described.Bytes)}, {"entries", described.Entries}, {"layers", described.Layers},
-		{"last used", when(described.LastUsed)}, {"head", described.Head}, {"folder", described.Folder}, {"id", described.ID},
+		{"last used", when(described.LastUsed)}, {"head", described.Head}, {"durable", yesNo(described.Durable)}, {"folder", described.Folder}, {"id", described.ID},
 	} {
 		out.add(pair[0], pair[1])
 	}

@@ -24,18 +24,11 @@ func writeNote(path string) {
 	_ = unix.Fstat(9, &lock)
 	lines := []string{
 		"args " + strings.Join(os.Args[1:], " "), "here " + here, "input " + input,
-		"leader " + yes(session == os.Getpid()), "nice " + yes(nice == 1), "idle " + yes(class == ioprioIdle),
-		"inherited " + yes(lock.Ino != 0 && lock.Mode&unix.S_IFMT == unix.S_IFREG),
+		"leader " + yesNo(session == os.Getpid()), "nice " + yesNo(nice == 1), "idle " + yesNo(class == ioprioIdle),
+		"inherited " + yesNo(lock.Ino != 0 && lock.Mode&unix.S_IFMT == unix.S_IFREG),
 	}
 	_ = os.WriteFile(path+".part", []byte(strings.Join(lines, "\n")+"\n"), 0o644)
 	_ = os.Rename(path+".part", path)
-}
-
-func yes(is bool) string {
-	if is {
-		return "yes"
-	}
-	return "no"
 }
 
 func TestDetachedProcessHoldsNothing(t *testing.T) {
@@ -77,7 +70,7 @@ func TestBackgroundSetting(t *testing.T) {
 	} {
 		t.Setenv("LARDER_BACKGROUND", test.variable)
 		allowed, err := background(settings{Background: test.configured})
-		got := yes(allowed)
+		got := yesNo(allowed)
 		if err != nil {
 			got = "error"
 		}

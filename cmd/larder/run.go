@@ -61,6 +61,7 @@ func run(ctx context.Context, command *cli.Command, options *runOptions) error {
 	err = brokenOff(ctx, err)
 	result.ExitCode = exitCodeOf(result, err)
 	shop.writeDown(result, err)
+	defer shop.leaveWork(result)
 	reportWarnings(result)
 	reportEnd(request.Action, result, err)
 	if text := hint(request.Action, result, err); text != "" {

@@ -129,3 +129,10 @@ func age(since time.Duration) string {
 	}
 	return "now"
 }
+
+func yesNo(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "no"
+}

@@ -36,6 +36,8 @@ type workshop struct {
 	named    *named.Store
 	payloads *payload.Store
 	broken   error // why the store cannot be used; nil when it can
+	// background allows to leave work to a detached process.
+	background bool
 }
 
 // openWorkshop reads the settings for root and opens the store.
@@ -66,8 +68,12 @@ func openForRun(command *cli.Command, root string) (*workshop, error) {
 	if err != nil {
 		return nil, err
 	}
+	detached, err := background(configured)
+	if err != nil {
+		return nil, err
+	}
 	to := journal.Open(layout)
-	return &workshop{configured, layout, to, cas.Open(layout, fn), named.Open(layout, to), payload.Open(layout, to), broken}, nil
+	return &workshop{configured, layout, to, cas.Open(layout, fn), named.Open(layout, to), payload.Open(layout, to), broken, detached}, nil
 }
 
 func digestFunction(configured settings) (digest.Function, error) {
@@ -103,7 +109,7 @@ func (w *workshop) runner() *local.Runner {
 		Payloads: w.payloads, CopyPayload: w.copyInBackground,
 		Path: filepath.SplitList(os.Getenv("PATH")), Home: home, Env: os.Getenv,
 		ProgramIndex: w.indexFile("programs"), Grace: grace / 2,
-		Spares: []string{os.TempDir(), "/dev/shm"}, Broken: w.broken,
+		Spares: []string{os.TempDir(), "/dev/shm"}, Broken: w.broken, Untended: !w.background,
 	})
 }
 

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"larder/caches"
+	"larder/caches/layers"
+	"larder/caches/named"
+	"larder/executor/action"
+)
+
+// tending is what looks after a store when nobody waits for it: it merges
+// layers, lists them, and sees to it that what was published is on the disk.
+type tending struct {
+	layout caches.Layout
+	tender *named.Tender
+	pause  time.Duration // from the first work to the sync, so that runs share one
+}
+
+// tendPause is how long tending waits for more to come before it syncs the
+// store, which costs every program that writes to the same file system.
+const tendPause = 3 * time.Second
+
+// tendLook is how often it looks for caches to merge meanwhile.
+const tendLook = 200 * time.Millisecond
+
+func tendCommand() *cli.Command {
+	return &cli.Command{
+		Name: "tend", Hidden: true, Usage: "look after the store as long as there is something to do",
+		Flags:  []cli.Flag{&cli.DurationFlag{Name: "pause", Value: tendPause, Usage: "wait `DUR` before syncing"}},
+		Action: cacheTend,
+	}
+}
+
+// cacheTend is larder cache tend: see [workshop.leaveWork].
+func cacheTend(ctx context.Context, command *cli.Command) error {
+	if err := needArgs(command, 0, 0); err != nil {
+		return err
+	}
+	shop, err := openHere(command)
+	if err != nil {
+		return err
+	}
+	return shop.tending(command.Duration("pause")).untilDone(ctx)
+}
+
+func (w *workshop) tending(pause time.Duration) *tending {
+	w.layout.Leave() // it looks at files that cleaning may take away
+	return &tending{w.layout, w.named.NewTender(), pause}
+}
+
+// tendLock is held by the one process that tends the store.
+func tendLock(layout caches.Layout) (*layers.Lock, error) {
+	return layers.TryMake(filepath.Join(layout.Uses(), "tend"))
+}
+
+// leaveWork starts a process that looks after the store, when an action
+// published something and no such process is at work. One that is looks again
+// after it has given its lock up, so nothing is forgotten. That it cannot be
+// started is no harm: the next run or `cache compact` does the work.
+func (w *workshop) leaveWork(result *action.Result) {
+	if !w.background || w.broken != nil || !published(result) {
+		return
+	}
+	lock, err := tendLock(w.layout)
+	if err != nil {
+		return
+	}
+	lock.Close()
+	_ = startDetached("--store", w.layout.Root(), "cache", "tend")
+}
+
+// published reports whether an action left something new in the store: a
+// generation, or blobs of an answer that was not taken from there.
+func published(result *action.Result) bool {
+	for _, cache := range result.Caches {
+		switch named.Result(cache.Outcome) {
+		case named.Published, named.Merged, named.Replaced:
+			return true
+		}
+	}
+	return result.Cached == "no" && result.Key != "" && result.Status == action.StatusOK
+}
+
+// untilDone tends the store until there is nothing left to do, unless another
+// process does. What fails is not tried again.
+func (t *tending) untilDone(ctx context.Context) error {
+	for {
+		lock, err := tendLock(t.layout)
+		if errors.Is(err, layers.ErrLocked) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("tend the store: %w", err)
+		}
+		err = t.rounds(ctx)
+		lock.Close()
+		// Whoever came while the lock was held has gone again, and counts on this.
+		if err != nil || !t.isLeft() {
+			return err
+		}
+	}
+}
+
+func (t *tending) rounds(ctx context.Context) error {
+	var failed []error
+	for {
+		if err := t.gather(ctx); err != nil {
+			failed = append(failed, err)
+		}
+		if !t.isLeft() {
+			// What was published is safe by now: the place for cleaning.
+			return errors.Join(failed...)
+		}
+		if err := t.makeDurable(); err != nil {
+			return errors.Join(append(failed, err)...)
+		}
+	}
+}
+
+// gather arranges caches until the pause is over.
+func (t *tending) gather(ctx context.Context) error {
+	var failed []error
+	for end := time.Now().Add(t.pause); ; {
+		if _, err := t.tender.Arrange(ctx); err != nil {
+			failed = append(failed, err)
+		}
+		left := time.Until(end)
+		if left <= 0 || ctx.Err() != nil {
+			return errors.Join(append(failed, context.Cause(ctx))...)
+		}
+		time.Sleep(min(left, tendLook))
+	}
+}
+
+func (t *tending) isLeft() bool { return t.tender.Unmarked().Len() > 0 }
+
+// makeDurable syncs the store and marks what was there before.
+func (t *tending) makeDurable() error {
+	unmarked := t.tender.Unmarked()
+	if err := t.layout.Sync(); err != nil {
+		return err
+	}
+	return t.tender.Mark(unmarked)
+}
+
+// cacheCompact is larder cache compact: the same work, now.
+func cacheCompact(ctx context.Context, command *cli.Command) error {
+	if err := needArgs(command, 0, 0); err != nil {
+		return err
+	}
+	shop, err := openHere(command)
+	if err != nil {
+		return err
+	}
+	before, err := shop.named.List("")
+	if err != nil {
+		return err
+	}
+	t := shop.tending(0)
+	marked := t.tender.Unmarked().Len()
+	err = t.gather(ctx)
+	if durable := t.makeDurable(); err == nil {
+		err = durable
+	}
+	if err != nil {
+		return err
+	}
+	if err := shop.printCompacted(before); err != nil {
+		return err
+	}
+	fmt.Printf("%d generations written to the disk\n", marked)
+	return nil
+}
+
+// printCompacted says which caches have fewer layers than before.
+func (w *workshop) printCompacted(before []named.Row) error {
+	layersOf := map[string]int{}
+	for _, row := range before {
+		layersOf[row.ID] = row.Layers
+	}
+	after, err := w.named.List("")
+	for _, row := range after {
+		if was := layersOf[row.ID]; was > row.Layers {
+			fmt.Printf("%s: %d layers are now %d\n", row.Ref, was, row.Layers)
+		}
+	}
+	return err
+}
