@@ -20,7 +20,7 @@ type Generation struct {
 	ID      string
 	SameAs  string // the generation that it is another form of, or ""
 	Parent  string // "" for the first, or when the parent is not known
-	How     string // published, merged, replaced, rolled-back or flattened
+	How     string // published, merged, replaced, rolled-back, imported or flattened
 	Created time.Time
 	Layers  layers.Stack // bottom first
 	Entries int64

@@ -36,6 +36,7 @@ type layerRecord struct {
 // How a generation came about, beside the [Result] of a publish.
 const (
 	howRolledBack = "rolled-back"
+	howImported   = "imported"
 	howFlattened  = "flattened"
 )
 

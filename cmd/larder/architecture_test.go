@@ -33,7 +33,7 @@ const (
 // that does not speak gRPC.
 func wire() []string {
 	return []string{
-		"caches", "caches/cas", "caches/journal", "caches/layers", "caches/named", "caches/payload", "caches/results",
+		"caches", "caches/archive", "caches/cas", "caches/journal", "caches/layers", "caches/named", "caches/payload", "caches/results",
 		"digest", "executor", "executor/action", "executor/local", "executor/plan", "executor/preset", "sandbox",
 	}
 }
@@ -60,6 +60,7 @@ func allowedArrows() map[string]arrows {
 		"caches/cas":              {[]string{"caches", "caches/layers", "digest"}, "blobs know neither names nor actions"},
 		"caches/named":            {[]string{"caches", "caches/journal", "caches/layers"}, "a named cache holds files, not blobs, and knows no actions"},
 		"caches/named/namedtest":  {[]string{"caches", "caches/journal", "caches/layers", "caches/layers/layertest", "caches/named"}, helper},
+		"caches/archive":          {[]string{"caches", "caches/layers", "digest"}, "a file holds one view; which cache it becomes is decided above"},
 		"caches/payload":          {[]string{"caches", "caches/journal", "caches/layers", "digest"}, "a payload is a directory in one state, not an action's result"},
 		"caches/results":          {[]string{"caches", "caches/cas", "caches/journal", "digest"}, "a result is found by its key; how it came about is not its matter"},
 		"executor/action":         {[]string{"caches", "digest"}, "a spec says what is wanted, not how it is done"},

@@ -23,7 +23,8 @@ func cacheCommand() *cli.Command {
 		tendCommand(),
 	}
 	verbs = append(verbs, cacheStatsCommand(), cacheLogsCommand())
-	verbs = append(verbs, laterCommands("du", "add", "prune", "clean", "verify", "export", "import")...)
+	verbs = append(verbs, laterCommands("du", "add", "prune", "clean", "verify")...)
+	verbs = append(verbs, cacheCarryCommands()...)
 	for _, verb := range verbs {
 		verb.OnUsageError = usageError
 	}
