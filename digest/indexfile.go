@@ -69,9 +69,12 @@ func openSaved(data []byte, fn Function) savedIndex {
 
 func (s *savedIndex) folders() int { return s.folderCount }
 
-func (s *savedIndex) folderPath(i int) string {
+func (s *savedIndex) folderPath(i int) string { return string(s.folderText(i)) }
+
+// folderText is folderPath without a copy.
+func (s *savedIndex) folderText(i int) []byte {
 	entry := s.folderTable[i*folderLength:]
-	return string(s.textAt(binary.LittleEndian.Uint32(entry), binary.LittleEndian.Uint32(entry[4:])))
+	return s.textAt(binary.LittleEndian.Uint32(entry), binary.LittleEndian.Uint32(entry[4:]))
 }
 
 // textAt returns a piece of the text, or nothing when it is out of bounds.
@@ -97,8 +100,9 @@ func (s *savedIndex) recordsOf(i int) folderRecords {
 
 // find returns the records of the folder at path.
 func (s *savedIndex) find(path string) folderRecords {
-	i := sort.Search(s.folderCount, func(i int) bool { return s.folderPath(i) >= path })
-	if i == s.folderCount || s.folderPath(i) != path {
+	// Conversions in comparisons do not copy.
+	i := sort.Search(s.folderCount, func(i int) bool { return string(s.folderText(i)) >= path })
+	if i == s.folderCount || string(s.folderText(i)) != path {
 		return folderRecords{}
 	}
 	return s.recordsOf(i)
