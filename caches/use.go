@@ -36,6 +36,10 @@ const (
 // how exactly cleaning knows what was used last.
 const noteAge = time.Hour
 
+// epochAge is when a process begins a new epoch as it opens the store: cleaning
+// beside a live process frees what was last used before that process's epoch.
+const epochAge = 10 * time.Minute
+
 // ErrBusy says that a cleaner could not have the store for itself at once.
 var ErrBusy = errors.New("the store is busy")
 
@@ -50,16 +54,24 @@ type use struct {
 // enter takes part in the present epoch. A store in which nothing can be
 // written takes no note: nobody cleans it either.
 func (l Layout) enter() *use {
-	file, err := l.share(epochFile)
-	if err != nil {
-		return &use{}
+	for {
+		file, err := l.share(epochFile)
+		if err != nil {
+			return &use{}
+		}
+		info, err := file.Stat()
+		if err != nil {
+			file.Close()
+			return &use{}
+		}
+		if time.Since(info.ModTime()) > epochAge {
+			if _, err := l.endPresent(); err == nil {
+				file.Close()
+				continue
+			}
+		}
+		return &use{epoch: file, since: info.ModTime()}
 	}
-	info, err := file.Stat()
-	if err != nil {
-		file.Close()
-		return &use{}
-	}
-	return &use{epoch: file, since: info.ModTime()}
 }
 
 // share takes the shared lock on a file of the use folder, made when it is
@@ -102,13 +114,15 @@ func (l Layout) openUse(name string) (*os.File, error) {
 }
 
 // makeUse makes a lock file that every user of the store can read, whatever the
-// umask, from its first moment on.
+// umask, from its first moment on. Its time is that of the exact clock, as in
+// notes; the one of the file system would be behind by some milliseconds.
 func (l Layout) makeUse(path string) error {
 	temp, err := os.CreateTemp(l.Temp(), "use-*")
 	if err != nil {
 		return err
 	}
-	err = errors.Join(temp.Chmod(0o644), temp.Close())
+	now := time.Now()
+	err = errors.Join(temp.Chmod(0o644), temp.Close(), os.Chtimes(temp.Name(), now, now))
 	if err == nil {
 		err = Settle(temp.Name(), path)
 	}
@@ -211,21 +225,37 @@ func (l Layout) holdAll() {
 // was used last that nobody uses now. It is for cleaners. It waits for nobody;
 // any number may call it at once, and a crash leaves the old epoch or the new.
 func (l Layout) NextEpoch() (unused time.Time, err error) {
-	present := filepath.Join(l.Uses(), epochFile)
+	begun, err := l.endPresent()
+	if err != nil {
+		return time.Time{}, fmt.Errorf("begin an epoch: %w", err)
+	}
+	unused, err = l.oldestHeld(begun)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("look at epochs: %w", err)
+	}
+	return unused, nil
+}
+
+// endPresent makes a new epoch the present one and returns its beginning.
+func (l Layout) endPresent() (begun time.Time, err error) {
 	ended := filepath.Join(l.Uses(), endedEpoch+rand.Text())
-	if err := Replace(present, ended); ignoreMissing(err) != nil {
-		return time.Time{}, fmt.Errorf("begin an epoch: %w", err)
+	err = Replace(filepath.Join(l.Uses(), epochFile), ended)
+	if err == nil {
+		_, err = l.endEpoch(filepath.Base(ended))
 	}
-	begun, err := l.openUse(epochFile)
+	if ignoreMissing(err) != nil {
+		return time.Time{}, err
+	}
+	file, err := l.openUse(epochFile)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("begin an epoch: %w", err)
+		return time.Time{}, err
 	}
-	defer begun.Close()
-	info, err := begun.Stat()
+	defer file.Close()
+	info, err := file.Stat()
 	if err != nil {
-		return time.Time{}, fmt.Errorf("begin an epoch: %w", err)
+		return time.Time{}, err
 	}
-	return l.oldestHeld(info.ModTime())
+	return info.ModTime(), nil
 }
 
 // oldestHeld removes the files of epochs that nobody holds and returns the
@@ -233,7 +263,7 @@ func (l Layout) NextEpoch() (unused time.Time, err error) {
 func (l Layout) oldestHeld(oldest time.Time) (time.Time, error) {
 	entries, err := os.ReadDir(l.Uses())
 	if err != nil {
-		return time.Time{}, fmt.Errorf("look at epochs: %w", err)
+		return time.Time{}, err
 	}
 	for _, entry := range entries {
 		if !strings.HasPrefix(entry.Name(), endedEpoch) {
@@ -241,7 +271,7 @@ func (l Layout) oldestHeld(oldest time.Time) (time.Time, error) {
 		}
 		begun, err := l.endEpoch(entry.Name())
 		if err != nil {
-			return time.Time{}, fmt.Errorf("look at an epoch: %w", err)
+			return time.Time{}, err
 		}
 		if begun.Before(oldest) {
 			oldest = begun

@@ -15,3 +15,16 @@ func setUsed(path string, now time.Time) error {
 	}
 	return os.Chtimes(path, now, info.ModTime())
 }
+
+// OpenUnnoted opens a file of the store for reading. Elsewhere than on Linux it
+// may count as a use of it, which keeps it for longer.
+func OpenUnnoted(path string) (*os.File, error) { return os.Open(path) }
+
+// OpenUnnotedDir is OpenUnnoted for a directory. For what is none, or a symbolic
+// link, it returns nil without an error.
+func OpenUnnotedDir(path string) (*os.File, error) {
+	if info, err := os.Lstat(path); err != nil || !info.IsDir() {
+		return nil, err
+	}
+	return os.Open(path)
+}

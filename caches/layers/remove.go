@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -14,6 +15,10 @@ import (
 
 // trashPrefix marks what nobody needs any more. Whoever finds it may delete it.
 const trashPrefix = "trash-"
+
+// IsTrash reports whether path, in the temporary folder of a store, is something
+// that nobody needs any more.
+func IsTrash(path string) bool { return strings.HasPrefix(filepath.Base(path), trashPrefix) }
 
 // Discard makes the file or directory at path disappear by one rename and then
 // deletes it, which may take long. A path that is missing is no error. A crash

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -82,7 +81,7 @@ func sweepRun(layout caches.Layout, path string) (bool, error) {
 }
 
 func leftover(path string) bool {
-	if strings.HasPrefix(filepath.Base(path), trashPrefix) {
+	if IsTrash(path) {
 		return true
 	}
 	info, err := os.Lstat(path)

@@ -47,30 +47,16 @@ func (c Checked) Record(ctx context.Context, key digest.Digest, record *Record) 
 // whole reports whether every blob that the record names is there. A digest
 // that cannot be read makes the record useless, not an error.
 func (c Checked) whole(ctx context.Context, fn digest.Function, record *Record) (bool, error) {
-	texts := []string{record.Stdout, record.Stderr}
-	var roots []string
-	for _, output := range record.Outputs {
-		switch output.Kind {
-		case "file":
-			texts = append(texts, output.Digest)
-		case "directory":
-			roots = append(roots, output.Digest)
-		}
+	single, trees, err := record.Needs(fn)
+	if err != nil {
+		return false, nil
 	}
-	if record.OutputTree != "" {
-		texts = append(texts, record.OutputTree)
-	}
-	for _, text := range texts {
-		d, err := digest.Parse(fn, text)
-		if err != nil || !c.blobs.Has(d) {
+	for _, d := range single {
+		if !c.blobs.Has(d) {
 			return false, nil
 		}
 	}
-	for _, text := range roots {
-		root, err := digest.Parse(fn, text)
-		if err != nil {
-			return false, nil
-		}
+	for _, root := range trees {
 		if whole, err := c.blobs.HasTree(ctx, root); err != nil || !whole {
 			return false, err
 		}

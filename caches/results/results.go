@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -77,22 +76,19 @@ func (f Files) path(key digest.Digest) string {
 // Load reads a record. One that cannot be understood counts as none: a result
 // is only ever a saving. It counts as a use of the record.
 func (f Files) Load(_ context.Context, key digest.Digest) (*Record, error) {
-	_, err := f.layout.Hold(f.path(key))
-	var data []byte
+	path := f.path(key)
+	_, err := f.layout.Hold(path)
+	var record *Record
 	if err == nil {
-		data, err = os.ReadFile(f.path(key))
+		record, err = read(path)
 	}
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrUseless) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the result of %s: %w", key, err)
 	}
-	var record Record
-	if json.Unmarshal(data, &record) != nil || record.Format != Format {
-		return nil, nil
-	}
-	return &record, nil
+	return record, nil
 }
 
 // Save writes a record in the place of an earlier one.

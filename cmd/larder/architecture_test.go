@@ -33,7 +33,7 @@ const (
 // that does not speak gRPC.
 func wire() []string {
 	return []string{
-		"caches", "caches/archive", "caches/cas", "caches/journal", "caches/layers", "caches/named", "caches/payload", "caches/results",
+		"caches", "caches/archive", "caches/cas", "caches/journal", "caches/layers", "caches/named", "caches/payload", "caches/results", "caches/upkeep",
 		"digest", "executor", "executor/action", "executor/local", "executor/plan", "executor/preset", "sandbox",
 	}
 }
@@ -63,6 +63,7 @@ func allowedArrows() map[string]arrows {
 		"caches/archive":          {[]string{"caches", "caches/layers", "digest"}, "a file holds one view; which cache it becomes is decided above"},
 		"caches/payload":          {[]string{"caches", "caches/journal", "caches/layers", "digest"}, "a payload is a directory in one state, not an action's result"},
 		"caches/results":          {[]string{"caches", "caches/cas", "caches/journal", "digest"}, "a result is found by its key; how it came about is not its matter"},
+		"caches/upkeep":           {[]string{"caches", "caches/cas", "caches/journal", "caches/layers", "caches/named", "caches/payload", "caches/results", "digest"}, "it looks after the whole store, so it sees all that is kept there"},
 		"executor/action":         {[]string{"caches", "digest"}, "a spec says what is wanted, not how it is done"},
 		"executor/preset":         {[]string{"digest", "executor/action"}, "what suits a tool is data under a spec; who runs what is decided above"},
 		"executor":                {[]string{"caches", "caches/results", "digest", "executor/action"}, "the pipeline declares small interfaces for the rest, so that runners can differ"},

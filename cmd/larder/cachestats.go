@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"larder/caches/journal"
+	"larder/caches/upkeep"
 )
 
 func cacheStatsCommand() *cli.Command {
@@ -140,9 +141,7 @@ func (w *workshop) describeResults(tally journal.Tally) resultsStats {
 		one.HitRatio = float64(one.Hits) / float64(asked)
 	}
 	if tally.Subject == journal.ResultsSubject(localResults) {
-		var part partRow
-		measure(w.layout.Results(), map[uint64]bool{}, &part)
-		one.MemoryBytes = part.Bytes
+		one.MemoryBytes = upkeep.Measure(w.layout.Results()).Bytes
 	}
 	return one
 }

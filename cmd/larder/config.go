@@ -21,6 +21,7 @@ type settings struct {
 	Store   string `toml:"store"`
 	Results string `toml:"results"`
 	Digest  string `toml:"digest-function"`
+	MaxSize string `toml:"max-size"`
 	// Background allows work that nobody waits for; nil is yes.
 	Background *bool `toml:"background"`
 	// Caches are the options of named caches, so that a name is enough on the
@@ -59,7 +60,7 @@ func configFiles(root string) []string {
 // fill takes from one what is not set yet.
 func (s *settings) fill(one settings) {
 	for _, pair := range []struct{ to, from *string }{
-		{&s.Store, &one.Store}, {&s.Results, &one.Results}, {&s.Digest, &one.Digest},
+		{&s.Store, &one.Store}, {&s.Results, &one.Results}, {&s.Digest, &one.Digest}, {&s.MaxSize, &one.MaxSize},
 	} {
 		if *pair.to == "" {
 			*pair.to = *pair.from
@@ -115,7 +116,7 @@ func describeTOML(path string, err error) error {
 		if first.Key()[0] == "preset" {
 			return fmt.Errorf("%s:%d: unknown key %s; [preset.NAME] takes summary, why, command, inputs, tools, env, setup, teardown, version and version-file, [preset.NAME.cache.CACHE] takes mode, path, scope, key, publish, on-conflict, lock, unit, share and keep", path, line, key)
 		}
-		return fmt.Errorf("%s:%d: unknown key %s; there are store, results, digest-function, background, [preset.NAME], and [cache.NAME] with path, scope, key, publish, on-conflict, lock, unit, share and keep", path, line, key)
+		return fmt.Errorf("%s:%d: unknown key %s; there are store, results, digest-function, max-size, background, [preset.NAME], and [cache.NAME] with path, scope, key, publish, on-conflict, lock, unit, share and keep", path, line, key)
 	}
 	var wrong *toml.DecodeError
 	if errors.As(err, &wrong) {
@@ -128,7 +129,7 @@ func describeTOML(path string, err error) error {
 // isLater reports whether a key belongs to the published contract but not to
 // this version.
 func isLater(key []string) bool {
-	return slices.Contains([]string{"size-cap", "max-size", "remote"}, key[0])
+	return slices.Contains([]string{"size-cap", "remote"}, key[0])
 }
 
 // storeFolder decides where the store is: flag, environment, configuration, the

@@ -1,0 +1,104 @@
+package results
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"larder/caches"
+	"larder/digest"
+)
+
+// ErrUseless marks a record that can never be an answer: damaged, or of another
+// format.
+var ErrUseless = errors.New("not a record of this version")
+
+// Kept is one record of the store.
+type Kept struct {
+	Function digest.Function
+	Hash     string // of the key; its size is not known
+	Path     string // absolute
+	Record   *Record
+}
+
+// All calls visit for every record, in no order, until visit returns an error. A
+// record that cannot be read comes with an error, which wraps [ErrUseless] when
+// reading it again would not help. Records may come and go meanwhile. It does
+// not count as a use.
+func (f Files) All(visit func(Kept, error) error) error {
+	for _, fn := range []digest.Function{digest.BLAKE3, digest.SHA256} {
+		top := filepath.Join(f.layout.Results(), fn.String())
+		err := filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) || err == nil && entry.IsDir() {
+				return nil
+			}
+			hash, _ := strings.CutSuffix(filepath.Base(path), ".json")
+			kept := Kept{Function: fn, Hash: hash, Path: path}
+			if err == nil {
+				kept.Record, err = read(path)
+			}
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			return visit(kept, err)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func read(path string) (*Record, error) {
+	file, err := caches.OpenUnnoted(path)
+	if err != nil {
+		return nil, fmt.Errorf("read a result: %w", err)
+	}
+	defer file.Close()
+	data, err := io.ReadAll(file)
+	if err != nil {
+		return nil, fmt.Errorf("read a result: %w", err)
+	}
+	var record Record
+	if err := json.Unmarshal(data, &record); err != nil || record.Format != Format {
+		return nil, fmt.Errorf("result %s: %w", filepath.Base(path), ErrUseless)
+	}
+	return &record, nil
+}
+
+// Needs lists what the record needs: single blobs, and trees that are needed
+// with all that is in them. An error says that the record is [ErrUseless].
+func (r *Record) Needs(fn digest.Function) (single, trees []digest.Digest, err error) {
+	texts, roots := []string{r.Stdout, r.Stderr}, []string{}
+	for _, output := range r.Outputs {
+		switch output.Kind {
+		case "file":
+			texts = append(texts, output.Digest)
+		case "directory":
+			roots = append(roots, output.Digest)
+		}
+	}
+	if r.OutputTree != "" {
+		texts = append(texts, r.OutputTree)
+	}
+	if single, err = parseAll(fn, texts); err == nil {
+		trees, err = parseAll(fn, roots)
+	}
+	return single, trees, err
+}
+
+func parseAll(fn digest.Function, texts []string) ([]digest.Digest, error) {
+	all := make([]digest.Digest, 0, len(texts))
+	for _, text := range texts {
+		d, err := digest.Parse(fn, text)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUseless, err)
+		}
+		all = append(all, d)
+	}
+	return all, nil
+}
