@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -36,8 +37,8 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// readmeNeeds says what the machine lacks for the examples.
-func readmeNeeds() error {
+// readmeNeeds says what the machine lacks for the examples. It looks once.
+var readmeNeeds = sync.OnceValue(func() error {
 	if machine().sandbox != nil {
 		return machine().sandbox
 	}
@@ -46,7 +47,7 @@ func readmeNeeds() error {
 		return fmt.Errorf("python3 with venv, pip and a package index: %w: %s", err, output)
 	}
 	return nil
-}
+})
 
 type example struct{ command, shown string }
 
