@@ -4,7 +4,7 @@ GO ?= go
 SOURCES := $(shell find cmd executor digest caches sandbox -name '*.go' -o -name '*.s' 2>/dev/null)
 
 .DEFAULT_GOAL := build
-.PHONY: build test check demo bench gazelle clean help
+.PHONY: build test check demo bench stress gazelle clean help
 
 build: bin/larder ## build bin/larder
 
@@ -23,6 +23,9 @@ demo: build ## the main job on real code, compared with the bare tool
 
 bench: build ## the figures of docs/benchmarks.md
 	.ci/bench
+
+stress: build ## the tests in their long form, about an hour
+	.ci/stress
 
 gazelle: ## write the BUILD.bazel files anew
 	.ci/gazelle update
