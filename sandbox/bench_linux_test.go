@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // benchmarkRun runs the no-op command with cfg once per iteration.
@@ -77,14 +78,16 @@ func BenchmarkOthers(b *testing.B) {
 // BenchmarkPlan is the part that needs no kernel.
 func BenchmarkPlan(b *testing.B) {
 	cfg := Config{View: SystemView(), Args: []string{"true"}}
-	known, err := survey(&cfg)
+	known, err := surveyHost(&cfg)
 	if err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if p := plan(&cfg, known); len(p.setup) == 0 {
-			b.Fatal("an empty plan")
+		p, err := planBase(&cfg, known, nil)
+		if err != nil || !p.planRun(&cfg, known) {
+			b.Fatal("no plan", err)
 		}
+		p.arena.free()
 	}
 }
 
@@ -93,6 +96,23 @@ func BenchmarkSystemView(b *testing.B) {
 	for b.Loop() {
 		if v := SystemView(); len(v.Binds) == 0 {
 			b.Fatal("nothing to see")
+		}
+	}
+}
+
+// BenchmarkAhead is what is left to do for a sandbox that was made ahead.
+func BenchmarkAhead(b *testing.B) {
+	cfg := Config{View: SystemView(), Args: []string{"/usr/bin/true"}, Private: b.TempDir()}
+	for b.Loop() {
+		b.StopTimer()
+		a, err := Start(cfg)
+		if err != nil {
+			b.Fatal(err)
+		}
+		time.Sleep(5 * time.Millisecond)
+		b.StartTimer()
+		if status, err := a.Run(context.Background(), cfg); err != nil || status.ExitCode != 0 {
+			b.Fatal(status, err)
 		}
 	}
 }

@@ -26,22 +26,61 @@ func processOne(p *program) {
 		// What the caller ignores or handles is no concern of the processes here.
 		syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, signal, uintptr(unsafe.Pointer(&m.action)), 0, 8, 0, 0)
 	}
-	if !follow(m, p.setup) {
-		send(m, recordFailed, 0)
+	if !follow(m, p.first) {
+		fail(m, 0)
+	}
+	if !await(m) {
 		quit(1)
+	}
+	o := p.orders
+	if !follow(m, o.setup) {
+		fail(m, len(p.first))
 	}
 	m.poll[0] = pollEntry{fd: int32(m.regs[regSignals]), events: unix.POLLIN}
 	m.poll[1] = pollEntry{fd: fdControl, events: unix.POLLIN}
 	m.record.ready = now(m)
 	for stage := uint32(0); stage < stageCount; stage++ {
-		if len(p.stages[stage].program) == 0 || stage == stageCommand && m.skip != 0 {
+		if !o.stages[stage].wanted || stage == stageCommand && m.skip != 0 {
 			continue
 		}
-		if !live(p, stage) && stage == stageSetup {
+		if !live(o, m, stage) && stage == stageSetup {
 			m.skip = 1
 		}
 	}
 	quit(0)
+}
+
+// fail reports the step of a part that begins at step begin, and ends.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func fail(m *memory, begin int) {
+	m.failed += int32(begin)
+	send(m, recordFailed, 0)
+	quit(1)
+}
+
+// await sleeps until the creator says go, and takes the files that come with
+// it. It reports false when the creator is gone, or wants no sandbox any more.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func await(m *memory) bool {
+	for {
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVMSG, fdControl, uintptr(unsafe.Pointer(&m.message)), unix.MSG_CMSG_CLOEXEC, 0, 0, 0)
+		if errno == syscall.EINTR {
+			continue
+		}
+		if errno != 0 || n != unsafe.Sizeof(m.request) || m.request.kind != requestGo || m.control.kind != unix.SCM_RIGHTS {
+			return false
+		}
+		for i := 0; i < fdControl; i++ {
+			m.regs[int(regGiven)+i] = uintptr(m.control.files[i])
+		}
+		return true
+	}
 }
 
 // follow makes the calls of steps in order. On an error that is not tolerated
@@ -50,7 +89,7 @@ func processOne(p *program) {
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func follow(m *memory, steps []step) bool {
+func follow(m *memory, steps []call) bool {
 	m.failed = -1
 	for i := range steps {
 		s := &steps[i]
@@ -82,10 +121,10 @@ func value(m *memory, o *operand) uintptr {
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func live(p *program, stage uint32) bool {
-	m := p.memory
+func live(o *orders, m *memory, stage uint32) bool {
+	plan := &o.stages[stage]
 	m.record.started = now(m)
-	m.running = spawn(p, stage)
+	m.running = spawn(plan, m)
 	if int(m.running) < 0 {
 		m.failed, m.errno = 0, syscall.Errno(-int(m.running))
 		send(m, recordNoStart, stage)
@@ -93,15 +132,15 @@ func live(p *program, stage uint32) bool {
 	}
 	if m.failed >= 0 {
 		collect(m)
-		if m.failed >= int32(len(p.stages[stage].steps)) {
-			m.failed -= int32(len(p.stages[stage].steps))
+		if m.failed >= int32(len(plan.steps)) {
+			m.failed -= int32(len(plan.steps))
 			send(m, recordNoExec, stage)
 		} else {
 			send(m, recordNoStart, stage)
 		}
 		return false
 	}
-	if m.announce != 0 {
+	if o.announce != 0 {
 		send(m, recordStarted, stage)
 	}
 	for !reap(m, stage) {
@@ -115,18 +154,18 @@ func live(p *program, stage uint32) bool {
 }
 
 // spawn starts the process of a stage. It returns when that has become
-// another program, or has failed and said so in p.memory, which it shares
+// another program, or has failed and said so in m, which it shares
 // until then.
 //
 //go:nosplit
 //go:noinline
 //go:norace
 //go:nocheckptr
-func spawn(p *program, stage uint32) uintptr {
-	p.memory.failed = -1
+func spawn(plan *order, m *memory) uintptr {
+	m.failed = -1
 	pid := vforkClone(unix.CLONE_VM | unix.CLONE_VFORK | uintptr(syscall.SIGCHLD))
 	if pid == 0 {
-		become(p, stage)
+		become(plan, m)
 	}
 	return pid
 }
@@ -137,16 +176,15 @@ func spawn(p *program, stage uint32) uintptr {
 //go:noinline
 //go:norace
 //go:nocheckptr
-func become(p *program, stage uint32) {
-	m, plan := p.memory, &p.stages[stage]
+func become(plan *order, m *memory) {
 	if !follow(m, plan.steps) {
 		quit(127)
 	}
 	m.errno, m.missing, m.best = syscall.ENOENT, 0, 0
 	for i := range plan.attempts {
-		a := &plan.attempts[i]
-		_, _, errno := syscall.RawSyscall6(syscall.SYS_EXECVE, a.path, a.argv, plan.env, 0, 0, 0)
-		if !remember(m, a, errno, i) {
+		path := plan.attempts[i]
+		_, _, errno := syscall.RawSyscall6(syscall.SYS_EXECVE, path, plan.argv, plan.env, 0, 0, 0)
+		if !remember(m, path, errno, i) {
 			break
 		}
 	}
@@ -161,10 +199,10 @@ func become(p *program, stage uint32) {
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func remember(m *memory, a *attempt, errno syscall.Errno, index int) bool {
+func remember(m *memory, path uintptr, errno syscall.Errno, index int) bool {
 	switch errno {
 	case syscall.ENOENT, syscall.ENOTDIR:
-		_, _, absent := syscall.RawSyscall6(syscall.SYS_FACCESSAT, ^uintptr(99), a.path, 0, 0, 0, 0)
+		_, _, absent := syscall.RawSyscall6(syscall.SYS_FACCESSAT, ^uintptr(99), path, 0, 0, 0, 0)
 		if absent == 0 {
 			m.errno, m.missing, m.best = errno, 1, int32(index)
 			return false

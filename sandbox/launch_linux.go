@@ -18,26 +18,21 @@ type box struct {
 	conn *os.File // to process 1; its end is the end of the sandbox
 }
 
-// launch forks process 1 of the sandbox that p describes.
+// launch forks process 1 of the sandbox that p begins.
 func launch(cfg *Config, p *program) (*box, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: connect to process 1: %w", err)
 	}
 	defer unix.Close(pair[1])
-	given, err := gather(cfg, pair[1])
-	defer func() {
-		for _, fd := range given {
-			unix.Close(fd)
-		}
-	}()
+	// Above the numbers that process 1 has a use for.
+	control, err := unix.FcntlInt(uintptr(pair[1]), unix.F_DUPFD_CLOEXEC, fdCount)
 	if err != nil {
 		unix.Close(pair[0])
-		return nil, err
+		return nil, fmt.Errorf("sandbox: connect to process 1: %w", err)
 	}
-	for i, fd := range given {
-		p.memory.regs[int(regGiven)+i] = uintptr(fd)
-	}
+	defer unix.Close(control)
+	p.memory.regs[int(regGiven)+fdControl] = uintptr(control)
 	pid, errno := fork(p, cloneFlags(cfg))
 	if errno != 0 {
 		unix.Close(pair[0])
@@ -62,38 +57,32 @@ func cloneFlags(cfg *Config) uintptr {
 	return uintptr(flags)
 }
 
-// gather makes copies of the descriptors for process 1, all above the numbers
-// that they get there, so that none is in the way of another.
-func gather(cfg *Config, control int) ([]int, error) {
-	null := -1
-	defer func() {
-		if null >= 0 {
-			unix.Close(null)
-		}
-	}()
-	var given []int
-	for i := range fdCount {
-		fd := control
-		if i != fdControl {
-			file := [...]*os.File{cfg.Stdin, cfg.Stdout, cfg.Stderr, cfg.Log}[i]
-			if file == nil && null < 0 {
-				var err error
-				if null, err = unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
-					return given, &SetupError{Stage: stageStdio, Path: "/dev/null", Errno: err.(syscall.Errno)}
-				}
+// order sends process 1 on its way, with the standard files of cfg. One that is
+// gone has said why, for read to find.
+func (b *box) order(cfg *Config) error {
+	var files []int
+	for _, file := range []*os.File{cfg.Stdin, cfg.Stdout, cfg.Stderr, cfg.Log} {
+		if file == nil {
+			null, err := os.OpenFile("/dev/null", os.O_RDWR, 0)
+			if err != nil {
+				return hostError(stageStdio, "/dev/null", err)
 			}
-			fd = null
-			if file != nil {
-				fd = int(file.Fd())
-			}
+			defer null.Close()
+			file = null
 		}
-		copied, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, fdCount)
-		if err != nil {
-			return given, fmt.Errorf("sandbox: %s: %w", stageStdio, err)
-		}
-		given = append(given, copied)
+		files = append(files, int(file.Fd()))
 	}
-	return given, nil
+	conn, err := b.conn.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("sandbox: %s: %w", stageStdio, err)
+	}
+	request := request{kind: requestGo}
+	data := unsafe.Slice((*byte)(unsafe.Pointer(&request)), unsafe.Sizeof(request))
+	controlErr := conn.Control(func(fd uintptr) { err = unix.Sendmsg(int(fd), data, unix.UnixRights(files...), nil, unix.MSG_NOSIGNAL) })
+	if err = errors.Join(err, controlErr); err != nil && !errors.Is(err, unix.EPIPE) && !errors.Is(err, unix.ECONNRESET) {
+		return fmt.Errorf("sandbox: %s: %w", stageStdio, err)
+	}
+	return nil
 }
 
 // read waits for the next record; false says that process 1 is gone.

@@ -48,17 +48,37 @@ type tree struct {
 // layOut decides what the root holds, with all mounts in an order in which
 // each finds the ones above it in place.
 func layOut(cfg *Config, f facts) tree {
+	t := layOutBase(cfg, f)
+	t.mounts = append(t.mounts, privateMounts(cfg)...)
+	t.bind(cfg.Binds, f)
+	for _, overlay := range cfg.Overlays {
+		t.mounts = append(t.mounts, overlayMount(overlay))
+	}
+	t.arrange(f)
+	return t
+}
+
+// layOutBase is the part of a layout that is the same for every run that sees
+// the same of the host.
+func layOutBase(cfg *Config, f facts) tree {
 	var t tree
 	t.symlinks = append(deviceLinks(), cfg.View.Symlinks...)
 	t.files = slices.Concat(identityFiles(cfg), cfg.View.Files, f.view.Files)
 	t.directories = append(t.directories, WorkDir, HomeDir, "/tmp", "/proc", "/dev/pts", "/dev/shm", "/sys", "/run", "/var/tmp")
-	t.mounts = append(deviceMounts(), privateMounts(cfg)...)
-	for _, bind := range slices.Concat(cfg.View.Binds, cfg.Binds) {
+	t.mounts = deviceMounts()
+	t.bind(cfg.View.Binds, f)
+	t.arrange(f)
+	return t
+}
+
+func (t *tree) bind(binds []Bind, f facts) {
+	for _, bind := range binds {
 		t.mounts = append(t.mounts, mount{kind: mountBind, target: bind.Target, source: bind.Source, file: f.files[bind.Source], writable: bind.Writable})
 	}
-	for _, overlay := range cfg.Overlays {
-		t.mounts = append(t.mounts, overlayMount(overlay))
-	}
+}
+
+// arrange sorts the mounts, so that each comes after those above it.
+func (t *tree) arrange(f facts) {
 	for i := range t.mounts {
 		t.mounts[i].target = t.resolve(t.mounts[i].target)
 	}
@@ -66,7 +86,6 @@ func layOut(cfg *Config, f facts) tree {
 		return strings.Count(a.target, "/") - strings.Count(b.target, "/")
 	})
 	t.dropVisible(f)
-	return t
 }
 
 // overlayMount picks the cheapest mount that means the same as the overlay.
@@ -122,12 +141,15 @@ func (above *mount) shows(m *mount) bool {
 // covering returns the last of mounts that target is inside of, or nil.
 func covering(mounts []mount, target string) *mount {
 	for i := len(mounts) - 1; i >= 0; i-- {
-		above := mounts[i].target
-		if len(target) > len(above) && target[len(above)] == '/' && target[:len(above)] == above {
+		if inside(target, mounts[i].target) {
 			return &mounts[i]
 		}
 	}
 	return nil
+}
+
+func inside(target, above string) bool {
+	return len(target) > len(above) && target[len(above)] == '/' && target[:len(above)] == above
 }
 
 func deviceLinks() []Symlink {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -23,27 +24,68 @@ var (
 	nobody = operand{value: ^uintptr(0)}  // -1
 )
 
-// plan makes the table of system calls that makes the sandbox of cfg, which is
-// valid. It asks the host nothing: what it needs to know is in f.
-func plan(cfg *Config, f facts) *program {
-	root := layOut(cfg, f)
-	t := &table{steps: make([]step, 0, 512)}
+// planBase makes the first part of a plan, of what does not depend on what will
+// run: all of a sandbox but its own mounts, and those that one of avoid would
+// cover. It asks the host nothing: what it needs to know is in f.
+func planBase(cfg *Config, f facts, avoid []string) (*program, error) {
+	shared, err := newArena()
+	if err != nil {
+		return nil, err
+	}
+	root := layOutBase(cfg, f)
+	p := &program{arena: shared, made: map[string]bool{"/": true}, memory: &place[memory](shared, 1)[0], orders: &place[orders](shared, 1)[0]}
+	p.prepareMessage()
+	covered := func(m mount) bool {
+		return slices.ContainsFunc(avoid, func(target string) bool { return inside(m.target, root.resolve(target)) })
+	}
+	for _, m := range root.mounts {
+		if !covered(m) {
+			p.placed = append(p.placed, m)
+		}
+	}
+	t := &table{steps: make([]step, 0, 256), arena: shared}
 	t.mapUser(f)
-	t.takeDescriptors()
+	t.takeControl()
 	t.forgetArguments(f)
-	t.makeRoot(&root)
-	t.mountAll(root.mounts)
-	t.enterRoot()
+	t.makeRoot(p.made, &root)
+	t.mountPoints(p.made, nil, p.placed)
+	t.mountAll(nil, p.placed)
 	t.nameHost(cfg)
+	t.dropBounds()
+	p.setup = t.steps
+	p.first = t.calls(t.steps)
+	return p, nil
+}
+
+// planRun adds the second part: the mounts of cfg, and its processes. It
+// reports false when the first part is in the way of these mounts.
+func (p *program) planRun(cfg *Config, f facts) bool {
+	all := layOut(cfg, f).mounts
+	rest := slices.DeleteFunc(all, p.mounted)
+	if slices.ContainsFunc(p.placed, func(m mount) bool { return covering(rest, m.target) != nil }) {
+		return false
+	}
+	t := &table{steps: make([]step, 0, 256), arena: p.arena}
+	t.takeDescriptors()
+	t.mountPoints(p.made, p.placed, rest)
+	t.mountAll(p.placed, rest)
+	t.enterRoot()
 	t.enterDirectory(cfg)
 	t.confine(systemCallFilter())
-	p := &program{memory: new(memory), setup: t.steps}
+	p.orders.setup = t.calls(t.steps)
+	p.setup = append(p.setup, t.steps...)
 	t.planStages(cfg, f, p)
 	if cfg.Timeout > 0 {
-		p.memory.announce = 1
+		p.orders.announce = 1
 	}
-	p.keep = t.keep
-	return p
+	return true
+}
+
+// mounted reports whether the first part has made the mount.
+func (p *program) mounted(m mount) bool {
+	return slices.ContainsFunc(p.placed, func(made mount) bool {
+		return made.kind == m.kind && made.target == m.target && made.source == m.source
+	})
 }
 
 // mapUser makes the caller's user the one user of the sandbox. Supplementary
@@ -69,18 +111,30 @@ func (t *table) writeAndClose(content []byte) {
 
 func (t *table) close(r register) { t.call(unix.SYS_CLOSE, r.operand()) }
 
-// takeDescriptors closes all that the fork inherited but the first few, which
-// the creator has put in place, and opens what tells of ended children.
+// takeControl closes all that the fork inherited but the connection to the
+// creator. Until the creator gives the standard files, there is nothing in them.
+func (t *table) takeControl() {
+	t.at(stageStdio, "/dev/null")
+	t.call(unix.SYS_DUP3, (regGiven + fdControl).operand(), num(fdControl), num(0))
+	t.call(unix.SYS_CLOSE_RANGE, num(fdCount), num(uint32(^uint32(0))), num(0))
+	t.call(unix.SYS_OPENAT, atCWD, t.text("/dev/null"), num(unix.O_RDWR|unix.O_CLOEXEC)).into(regFile)
+	for fd := range fdControl {
+		t.call(unix.SYS_DUP3, regFile.operand(), num(fd), num(0))
+	}
+	t.close(regFile)
+	t.call(unix.SYS_PRCTL, num(unix.PR_SET_NAME), t.text("larder-init"))
+}
+
+// takeDescriptors puts the files that came from the creator into their places,
+// and opens what tells of ended children.
 func (t *table) takeDescriptors() {
 	t.at(stageStdio, "")
-	for fd := range fdCount {
+	for fd := range fdControl {
 		t.call(unix.SYS_DUP3, (regGiven + register(fd)).operand(), num(fd), num(0))
+		t.close(regGiven + register(fd))
 	}
-	t.call(unix.SYS_CLOSE_RANGE, num(fdCount), num(uint32(^uint32(0))), num(0))
-	mask := uint64(1) << (syscall.SIGCHLD - 1)
-	location, size := object(t, &mask)
+	location, size := object(t, uint64(1)<<(syscall.SIGCHLD-1))
 	t.call(unix.SYS_SIGNALFD4, nobody, location, size, num(unix.SFD_CLOEXEC|unix.SFD_NONBLOCK)).into(regSignals)
-	t.call(unix.SYS_PRCTL, num(unix.PR_SET_NAME), t.text("larder-init"))
 }
 
 // forgetArguments overwrites the command line that process 1 has inherited, in
@@ -97,14 +151,13 @@ func (t *table) forgetArguments(f facts) {
 
 // makeRoot mounts an empty memory file system over the old root, where nobody
 // sees it yet, and fills it.
-func (t *table) makeRoot(root *tree) {
+func (t *table) makeRoot(made map[string]bool, root *tree) {
 	t.at(stageRoot, "")
 	t.call(unix.SYS_UMASK, num(0))
 	t.fileSystem("tmpfs", [][2]string{{"mode", "0755"}, {"size", "16m"}}, 0)
 	t.call(unix.SYS_FCNTL, regMount.operand(), num(unix.F_DUPFD_CLOEXEC), num(0)).into(regRoot)
 	t.call(unix.SYS_MOVE_MOUNT, regMount.operand(), t.text(""), atCWD, t.text("/"), num(unix.MOVE_MOUNT_F_EMPTY_PATH))
 	t.close(regMount)
-	made := map[string]bool{"/": true}
 	for _, directory := range root.directories {
 		t.directory(made, directory)
 	}
@@ -120,8 +173,13 @@ func (t *table) makeRoot(root *tree) {
 			num(unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC), num(0o644)).into(regFile)
 		t.writeAndClose(file.Content)
 	}
-	for i := range root.mounts {
-		if m := &root.mounts[i]; covering(root.mounts[:i], m.target) == nil {
+}
+
+// mountPoints makes those of mounts that are right on the root. Others have been
+// placed before them.
+func (t *table) mountPoints(made map[string]bool, placed, mounts []mount) {
+	for i := range mounts {
+		if m := &mounts[i]; covering(placed, m.target) == nil && covering(mounts[:i], m.target) == nil {
 			t.mountPoint(made, m)
 		}
 	}
@@ -152,12 +210,17 @@ func (t *table) mountPoint(made map[string]bool, m *mount) {
 // relative is name as seen from the root.
 func relative(name string) string { return strings.TrimPrefix(name, "/") }
 
-// mountAll makes each mount and puts it into its place.
-func (t *table) mountAll(mounts []mount) {
+// mountAll makes each mount and puts it into its place. Others have been placed
+// before them.
+func (t *table) mountAll(placed, mounts []mount) {
 	for i := range mounts {
 		m := &mounts[i]
 		t.make(m)
-		if above := covering(mounts[:i], m.target); above != nil {
+		above := covering(mounts[:i], m.target)
+		if above == nil {
+			above = covering(placed, m.target)
+		}
+		if above != nil {
 			t.attachInside(above, m)
 			continue
 		}
@@ -194,7 +257,7 @@ func (t *table) attachInside(above, m *mount) {
 
 // open opens a place of the root, through no symbolic link.
 func (t *table) open(directory register, name string, flags int) *step {
-	how, size := object(t, &openHow{
+	how, size := object(t, openHow{
 		flags:   uint64(unix.O_PATH | unix.O_CLOEXEC | unix.O_NOFOLLOW | flags),
 		resolve: unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_BENEATH,
 	})
@@ -213,7 +276,7 @@ func (t *table) make(m *mount) {
 		// from changing its mode: root's processes own the nodes of the host.
 		t.at(stageDev, m.source)
 		t.openTree(m.source, 0)
-		attr, size := object(t, &mountAttr{set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC, propagation: unix.MS_PRIVATE})
+		attr, size := object(t, mountAttr{set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC, propagation: unix.MS_PRIVATE})
 		t.call(unix.SYS_MOUNT_SETATTR, regMount.operand(), t.text(""), num(unix.AT_EMPTY_PATH), attr, size)
 	case mountTmpfs:
 		t.at(stageTmpfs, m.target)
@@ -239,7 +302,7 @@ func (t *table) openTree(source string, flags int) {
 // restrict takes rights from the mount in regMount and all below it, and cuts
 // them off from what is mounted on the host later.
 func (t *table) restrict(writable bool) {
-	attr := &mountAttr{set: unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV, propagation: unix.MS_PRIVATE}
+	attr := mountAttr{set: unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV, propagation: unix.MS_PRIVATE}
 	if !writable {
 		attr.set |= unix.MOUNT_ATTR_RDONLY
 	}
@@ -327,7 +390,7 @@ func (t *table) enterRoot() {
 	t.call(unix.SYS_FCHDIR, regRoot.operand())
 	t.call(unix.SYS_PIVOT_ROOT, t.text("."), t.text("."))
 	t.call(unix.SYS_UMOUNT2, t.text("."), num(unix.MNT_DETACH))
-	attr, size := object(t, &mountAttr{set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV})
+	attr, size := object(t, mountAttr{set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV})
 	t.call(unix.SYS_MOUNT_SETATTR, regRoot.operand(), t.text(""), num(unix.AT_EMPTY_PATH), attr, size)
 	t.close(regRoot)
 }
@@ -362,21 +425,26 @@ func (t *table) enterDirectory(cfg *Config) {
 // to those that it does not know.
 const lastCapability = 63
 
+// dropBounds makes sure that no capability can be had again once it was given up.
+func (t *table) dropBounds() {
+	t.at(stageCaps, "")
+	for capability := range lastCapability + 1 {
+		t.call(unix.SYS_PRCTL, num(unix.PR_CAPBSET_DROP), num(capability), num(0), num(0), num(0)).tolerate(syscall.EINVAL)
+	}
+}
+
 // confine gives up every privilege, for process 1 and so for all that it
 // starts. Nobody may look into process 1, whose memory came from the caller.
 func (t *table) confine(filter []byte) {
 	t.at(stageCaps, "")
 	t.call(unix.SYS_PRCTL, num(unix.PR_SET_DUMPABLE), num(0))
 	t.call(unix.SYS_PRCTL, num(unix.PR_SET_NO_NEW_PRIVS), num(1), num(0), num(0), num(0))
-	for capability := range lastCapability + 1 {
-		t.call(unix.SYS_PRCTL, num(unix.PR_CAPBSET_DROP), num(capability), num(0), num(0), num(0)).tolerate(syscall.EINVAL)
-	}
-	header, _ := object(t, &unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3})
-	data, _ := object(t, &[2]unix.CapUserData{})
+	header, _ := object(t, unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3})
+	data, _ := object(t, [2]unix.CapUserData{})
 	t.call(unix.SYS_CAPSET, header, data)
 	t.at(stageSeccomp, "")
 	instructions := t.bytes(filter)
-	fprog := &struct {
+	fprog := struct {
 		length uint16
 		_      [6]byte
 		filter uintptr

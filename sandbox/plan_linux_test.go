@@ -27,7 +27,15 @@ func planned(t testing.TB, cfg Config) *program {
 	if err := cfg.validate(); err != nil {
 		t.Fatal(err)
 	}
-	return plan(&cfg, f)
+	p, err := planBase(&cfg, f, cfg.targets())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.arena.free)
+	if !p.planRun(&cfg, f) {
+		t.Fatal("the second part does not fit the first")
+	}
+	return p
 }
 
 // words gives the calls of a number as text: the stage and all strings that
@@ -51,19 +59,13 @@ func words(p *program, number uintptr) []string {
 
 // pointedTo reads the string or the bytes at an address of the plan's memory,
 // up to the first NUL; it is empty for a number that is no address.
-func pointedTo(p *program, address uintptr) string {
-	for _, kept := range p.keep {
-		chunk, ok := kept.([]byte)
-		if !ok {
-			continue
-		}
-		start := uintptr(unsafe.Pointer(unsafe.SliceData(chunk)))
-		if address >= start && address < start+uintptr(cap(chunk)) {
-			text, _, _ := strings.Cut(string(chunk[address-start:cap(chunk)]), "\x00")
-			return text
-		}
+func pointedTo(p *program, at uintptr) string {
+	start := address(unsafe.SliceData(p.arena.memory)).value
+	if at < start || at >= start+uintptr(p.arena.used) {
+		return ""
 	}
-	return ""
+	text, _, _ := strings.Cut(string(p.arena.memory[at-start:p.arena.used]), "\x00")
+	return text
 }
 
 func TestPlanMapsOneUser(t *testing.T) {

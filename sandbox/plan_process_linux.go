@@ -18,20 +18,14 @@ func (t *table) planStages(cfg *Config, f facts, p *program) {
 		if len(args) == 0 {
 			continue
 		}
-		child := &table{chunk: t.chunk}
+		child := &table{arena: t.arena}
 		child.at(stageChild, args[0])
 		child.planProcess(cfg, p.memory, stage)
 		child.limit(cfg.Limits, f.openFiles)
 		child.unblockSignals()
-		t.chunk = child.chunk
-		argv := t.vector(args).value
-		target := &p.stages[stage]
-		target.program = args[0]
-		for _, file := range candidates(args[0], cfg.Env) {
-			target.attempts = append(target.attempts, attempt{file, t.text(file).value, argv})
-		}
-		target.steps, target.env = child.steps, env.value
-		t.keep = append(t.keep, child.keep...)
+		files := candidates(args[0], cfg.Env)
+		p.stages[stage] = process{args[0], child.steps, files}
+		p.orders.stages[stage] = order{wanted: true, steps: t.calls(child.steps), attempts: t.attempts(files), argv: t.vector(args).value, env: env.value}
 	}
 }
 
@@ -54,8 +48,17 @@ func (t *table) planProcess(cfg *Config, m *memory, stage int) {
 	t.call(unix.SYS_CLOSE_RANGE, num(fdStderr+1), num(uint32(^uint32(0))), num(0))
 }
 
+// attempts gives the files of one execve after the other.
+func (t *table) attempts(files []string) []uintptr {
+	list := place[uintptr](t.arena, len(files))
+	for i, file := range files {
+		list[i] = t.text(file).value
+	}
+	return list
+}
+
 func (t *table) unblockSignals() {
-	mask, size := object(t, new(uint64))
+	mask, size := object(t, uint64(0))
 	t.call(unix.SYS_RT_SIGPROCMASK, num(unix.SIG_SETMASK), mask, num(0), size)
 }
 
@@ -87,7 +90,7 @@ func (t *table) limit(l Limits, openFiles uint64) {
 const customaryFiles = 1024
 
 func (t *table) setLimit(resource int, limit unix.Rlimit) {
-	location, _ := object(t, &limit)
+	location, _ := object(t, limit)
 	t.call(unix.SYS_PRLIMIT64, num(0), num(resource), location, num(0))
 }
 

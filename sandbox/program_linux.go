@@ -4,6 +4,7 @@ package sandbox
 
 import (
 	"syscall"
+	"unsafe"
 )
 
 // Stages of the life of a sandbox, in their order.
@@ -24,47 +25,91 @@ const (
 	fdCount
 )
 
-// program is a plan that is ready to run, with all memory that the child
-// process uses. Nothing in it may move or be collected while a fork is made.
+// program is a plan in two parts. Process 1 begins with the first while the
+// second is made.
 type program struct {
-	setup  []step
+	arena  *arena
+	memory *memory // in arena
+	orders *orders // in arena
+	first  []call  // in arena
+	// What messages need to know.
+	setup  []step // of both parts
 	stages [stageCount]process
-	keep   []any
-	memory *memory
+	// What the second part needs to know of the first.
+	placed []mount
+	made   map[string]bool
 }
 
-// process is how process 1 starts one of the three stages.
+// process is one of the three stages as messages name it.
 type process struct {
-	program  string // as the caller named it; empty: this stage is not wanted
-	steps    []step
-	attempts []attempt
-	env      uintptr
+	program string // as the caller named it
+	steps   []step
+	files   []string // one for each execve to try
 }
 
-// attempt is one execve to try.
-type attempt struct {
-	file       string
-	path, argv uintptr
+// orders is the second part as process 1 reads it.
+type orders struct {
+	setup    []call
+	stages   [stageCount]order
+	announce int32 // 1 when the start of a stage is to be reported
 }
 
-// memory is what the child writes to. After the fork it is the child's own.
+// order is how process 1 starts one stage.
+type order struct {
+	wanted    bool
+	steps     []call
+	attempts  []uintptr // paths, one execve each
+	argv, env uintptr
+}
+
+// memory is what process 1 writes to. Its creator does not look at it.
 type memory struct {
-	regs     [registerCount]uintptr
-	record   record
-	request  request
-	usage    syscall.Rusage
-	clock    syscall.Timespec
-	poll     [2]pollEntry
-	action   [4]uintptr // a sigaction that says SIG_DFL
-	signals  [128]byte
-	status   int32
-	failed   int32         // index of the step or attempt that failed, -1: none
-	best     int32         // index of the attempt whose error tells most
-	errno    syscall.Errno // why it failed
-	missing  int32         // 1 when a file is there that could not be executed for ENOENT
-	skip     int32         // 1 when the command is not wanted any more
-	announce int32         // 1 when the start of a stage is to be reported
-	running  uintptr       // process 1's name for the process of the present stage
+	regs    [registerCount]uintptr
+	record  record
+	request request
+	usage   syscall.Rusage
+	clock   syscall.Timespec
+	poll    [2]pollEntry
+	action  [4]uintptr // a sigaction that says SIG_DFL
+	signals [128]byte
+	status  int32
+	failed  int32         // index of the step or attempt that failed, -1: none
+	best    int32         // index of the attempt whose error tells most
+	errno   syscall.Errno // why it failed
+	missing int32         // 1 when a file is there that could not be executed for ENOENT
+	skip    int32         // 1 when the command is not wanted any more
+	running uintptr       // process 1's name for the process of the present stage
+	message message
+	vector  [2]uintptr // struct iovec of message
+	control descriptors
+}
+
+// message is struct msghdr.
+type message struct {
+	name       uintptr
+	nameSize   uint32
+	_          uint32
+	vector     uintptr
+	vectorSize uintptr
+	control    uintptr
+	size       uintptr
+	flags      int32
+	_          int32
+}
+
+// descriptors is a control message with the files from the creator.
+type descriptors struct {
+	size        uintptr
+	level, kind int32
+	files       [fdControl]int32
+}
+
+// prepareMessage says where process 1 takes the order to go on, and the files
+// that come with it.
+func (p *program) prepareMessage() {
+	m := p.memory
+	m.vector = [2]uintptr{address(&m.request).value, unsafe.Sizeof(m.request)}
+	m.message = message{vector: address(&m.vector).value, vectorSize: 1, control: address(&m.control).value, size: unsafe.Sizeof(m.control)}
 }
 
 type pollEntry struct {
@@ -102,6 +147,7 @@ const (
 	requestKill                  // SIGKILL for all processes but process 1
 	requestSkip                  // do not start the command
 	requestForeground            // give the terminal to the command
+	requestGo                    // the second part is there; brings the standard files
 )
 
 // request is a message to process 1.

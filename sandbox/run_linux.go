@@ -30,8 +30,7 @@ const defaultGrace = 2 * time.Second
 // cfg makes no sense, or ErrLost. A command that fails, or that cannot be
 // executed, is not an error of Run: see [Status].
 func Run(ctx context.Context, cfg Config) (Status, error) {
-	began := monotonic()
-	status := Status{ExitCode: -1}
+	status, began := Status{ExitCode: -1}, monotonic()
 	if ctx.Err() != nil {
 		status.Killed = true
 		return status, nil
@@ -39,24 +38,11 @@ func Run(ctx context.Context, cfg Config) (Status, error) {
 	if err := cfg.validate(); err != nil {
 		return status, err
 	}
-	known, err := survey(&cfg)
+	ahead, err := begin(&cfg, cfg.targets())
 	if err != nil {
 		return status, err
 	}
-	p := plan(&cfg, known)
-	b, err := launch(&cfg, p)
-	if err != nil {
-		return status, err
-	}
-	s := &supervisor{cfg: &cfg, plan: p, box: b, status: status, began: began, clock: time.NewTimer(time.Hour)}
-	s.clock.Stop()
-	if err = s.supervise(ctx); err == nil && !s.ending {
-		b.leave()
-	} else {
-		err = errors.Join(err, b.close())
-	}
-	s.endTerminal()
-	return s.status, err
+	return ahead.run(ctx, cfg, began)
 }
 
 // alarm is what the clock of a supervisor is set for.
@@ -250,8 +236,8 @@ func (s *supervisor) outcome(r record, step StepStatus) {
 func (s *supervisor) execError(r record) *ExecError {
 	stage := &s.plan.stages[r.stage]
 	e := &ExecError{Program: stage.program, MissingInterpreter: r.missing != 0, Errno: syscall.Errno(r.errno)}
-	if !e.NotFound() && int(r.index) < len(stage.attempts) {
-		e.Path = stage.attempts[r.index].file
+	if !e.NotFound() && int(r.index) < len(stage.files) {
+		e.Path = stage.files[r.index]
 	}
 	return e
 }

@@ -58,18 +58,20 @@ func (s *step) tolerate(errnos ...syscall.Errno) *step {
 	return s
 }
 
-// table is a list of steps under construction, and the memory that they point
-// to. The garbage collector does not see addresses inside of steps, so keep
-// holds every byte until the table is dropped.
-type table struct {
-	steps       []step
-	keep        []any
-	chunk       []byte // where the next bytes go; it never grows, so nothing moves
-	stage, path string
+// call is a step as process 1 reads it.
+type call struct {
+	nr        uintptr
+	args      [6]operand
+	save      register
+	tolerated [2]syscall.Errno
 }
 
-// chunkSize is how much memory is taken at a time for strings.
-const chunkSize = 16 << 10
+// table is a list of steps under construction. What they point to is in arena.
+type table struct {
+	steps       []step
+	arena       *arena
+	stage, path string
+}
 
 // at sets what the steps that follow are about.
 func (t *table) at(stage, path string) { t.stage, t.path = stage, path }
@@ -82,44 +84,42 @@ func (t *table) call(nr uintptr, operands ...operand) *step {
 	return added
 }
 
+// calls puts steps where process 1 can read them.
+func (t *table) calls(steps []step) []call {
+	list := place[call](t.arena, len(steps))
+	for i := range steps {
+		s := &steps[i]
+		list[i] = call{s.nr, s.args, s.save, s.tolerated}
+	}
+	return list
+}
+
 // text gives the address of s as the kernel reads strings.
 func (t *table) text(s string) operand {
-	location := t.room(len(s) + 1)
-	t.chunk = append(append(t.chunk, s...), 0)
-	return location
+	memory := t.arena.take(len(s) + 1)
+	copy(memory, s)
+	return address(unsafe.SliceData(memory))
 }
 
 // bytes gives the address of a copy of data, which must not be empty.
 func (t *table) bytes(data []byte) operand {
-	location := t.room(len(data))
-	t.chunk = append(t.chunk, data...)
-	return location
-}
-
-// room makes sure that the chunk takes size bytes, and says where they begin.
-func (t *table) room(size int) operand {
-	if cap(t.chunk)-len(t.chunk) < size {
-		t.chunk = make([]byte, 0, max(chunkSize, size))
-		t.keep = append(t.keep, t.chunk)
-	}
-	return operand{value: uintptr(unsafe.Pointer(unsafe.SliceData(t.chunk))) + uintptr(len(t.chunk))}
+	memory := t.arena.take(len(data))
+	copy(memory, data)
+	return address(unsafe.SliceData(memory))
 }
 
 // vector gives the address of a NULL-terminated list of strings.
 func (t *table) vector(list []string) operand {
-	pointers := make([]uintptr, len(list)+1)
+	pointers := place[uintptr](t.arena, len(list)+1)
 	for i, s := range list {
 		pointers[i] = t.text(s).value
 	}
-	t.keep = append(t.keep, pointers)
-	return operand{value: uintptr(unsafe.Pointer(unsafe.SliceData(pointers)))}
+	return address(unsafe.SliceData(pointers))
 }
 
-// object gives the address of *value and its size.
-func object[T any](t *table, value *T) (location, size operand) {
-	t.keep = append(t.keep, value)
-	return address(value), num(unsafe.Sizeof(*value))
+// object gives the address of a copy of value and its size.
+func object[T any](t *table, value T) (location, size operand) {
+	copied := &place[T](t.arena, 1)[0]
+	*copied = value
+	return address(copied), num(unsafe.Sizeof(value))
 }
-
-// address is where value is; something else has to keep it alive.
-func address[T any](value *T) operand { return operand{value: uintptr(unsafe.Pointer(value))} }

@@ -24,10 +24,9 @@ type facts struct {
 	arguments []region          // memory that holds the caller's command line
 }
 
-// survey looks at the host for what cfg names, and makes the private
-// directories. Errors about host paths are SetupErrors, as if the kernel had
-// met them.
-func survey(cfg *Config) (facts, error) {
+// surveyHost looks at the host for what every run of the view of cfg needs.
+// Errors about host paths are SetupErrors, as if the kernel had met them.
+func surveyHost(cfg *Config) (facts, error) {
 	f := facts{uid: os.Geteuid(), gid: os.Getegid(), files: map[string]bool{}, real: map[string]string{}}
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -35,26 +34,37 @@ func survey(cfg *Config) (facts, error) {
 	}
 	f.openFiles = limit.Max
 	f.arguments = ownArguments(os.Args)
-	for _, bind := range slices.Concat(cfg.View.Binds, cfg.Binds) {
-		info, err := os.Stat(bind.Source)
-		if err != nil {
-			return facts{}, hostError(stageBind, bind.Source, err)
-		}
-		if !info.IsDir() {
-			f.files[bind.Source] = true
-		}
+	if cfg.Network == NetworkHost {
+		f.view = networkView()
+	}
+	return f, f.sources(cfg.View.Binds)
+}
+
+// surveyRun looks for what cfg names itself, and makes the private directories.
+func (f *facts) surveyRun(cfg *Config) error {
+	if err := f.sources(cfg.Binds); err != nil {
+		return err
 	}
 	for _, bind := range cfg.Binds {
 		real, err := filepath.EvalSymlinks(bind.Source)
 		if err != nil {
-			return facts{}, hostError(stageBind, bind.Source, err)
+			return hostError(stageBind, bind.Source, err)
 		}
 		f.real[bind.Source] = real
 	}
-	if cfg.Network == NetworkHost {
-		f.view = networkView()
+	return makePrivate(cfg.Private)
+}
+
+// sources finds out which sources are directories.
+func (f *facts) sources(binds []Bind) error {
+	for _, bind := range binds {
+		info, err := os.Stat(bind.Source)
+		if err != nil {
+			return hostError(stageBind, bind.Source, err)
+		}
+		f.files[bind.Source] = !info.IsDir()
 	}
-	return f, makePrivate(cfg.Private)
+	return nil
 }
 
 // region is a piece of the caller's memory.

@@ -1,0 +1,132 @@
+//go:build amd64 || arm64
+
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Ahead is a sandbox that is being made before it is known what will run in it:
+// its process 1 makes namespaces, root and the mounts of a [View] while the
+// caller is busy with other things. It serves one run. A caller that dies takes
+// it along.
+type Ahead struct {
+	cfg   Config // what it was made for
+	facts facts
+	plan  *program
+	box   *box
+}
+
+// Start begins to make a sandbox. Of cfg only View, Network and Hostname count;
+// Private, mounts and the command follow with [Ahead.Run]. It returns as soon as
+// process 1 is there; whether the sandbox can be made is told by the run.
+func Start(cfg Config) (*Ahead, error) {
+	return begin(&Config{View: cfg.View, Network: cfg.Network, Hostname: cfg.Hostname}, nil)
+}
+
+// begin starts a sandbox without the mounts of the view that the targets cover.
+func begin(cfg *Config, targets []string) (*Ahead, error) {
+	a := &Ahead{cfg: *cfg}
+	var err error
+	if a.facts, err = surveyHost(cfg); err != nil {
+		return nil, err
+	}
+	if a.plan, err = planBase(cfg, a.facts, targets); err != nil {
+		return nil, err
+	}
+	if a.box, err = launch(cfg, a.plan); err != nil {
+		a.plan.arena.free()
+		return nil, err
+	}
+	return a, nil
+}
+
+// Close gives up a sandbox that is not wanted any more. It does nothing after
+// [Ahead.Run].
+func (a *Ahead) Close() {
+	if a.box != nil {
+		a.box.leave()
+		a.plan.arena.free()
+		a.box = nil
+	}
+}
+
+// Run is [Run] in this sandbox. View, Network and Hostname of cfg do not count:
+// they are those of [Start]. It may be called once.
+func (a *Ahead) Run(ctx context.Context, cfg Config) (Status, error) {
+	return a.run(ctx, cfg, monotonic())
+}
+
+// run counts the time of preparation from began.
+func (a *Ahead) run(ctx context.Context, cfg Config, began int64) (Status, error) {
+	if a.box == nil {
+		return Status{ExitCode: -1}, configError("a sandbox that was made ahead serves one run")
+	}
+	cfg.View, cfg.Network, cfg.Hostname = a.cfg.View, a.cfg.Network, a.cfg.Hostname
+	if ctx.Err() != nil {
+		a.Close()
+		return Status{ExitCode: -1, Killed: true}, nil
+	}
+	if err := a.plans(&cfg); err != nil {
+		a.Close()
+		return Status{ExitCode: -1}, err
+	}
+	defer a.plan.arena.free()
+	b := a.box
+	a.box = nil
+	if err := b.order(&cfg); err != nil {
+		return Status{ExitCode: -1}, errors.Join(err, b.close())
+	}
+	s := &supervisor{cfg: &cfg, plan: a.plan, box: b, status: Status{ExitCode: -1}, began: began, clock: time.NewTimer(time.Hour)}
+	s.clock.Stop()
+	err := s.supervise(ctx)
+	if err == nil && !s.ending {
+		b.leave()
+	} else {
+		err = errors.Join(err, b.close())
+	}
+	s.endTerminal()
+	return s.status, err
+}
+
+// plans completes the plan for cfg. Where mounts of cfg belong below those that
+// are there already, the sandbox is begun again without these.
+func (a *Ahead) plans(cfg *Config) error {
+	if err := cfg.validate(); err != nil {
+		return err
+	}
+	if err := a.facts.surveyRun(cfg); err != nil {
+		return err
+	}
+	if !a.plan.planRun(cfg, a.facts) {
+		a.Close()
+		again, err := begin(cfg, cfg.targets())
+		if err != nil {
+			return err
+		}
+		facts := a.facts
+		*a = *again
+		a.facts = facts
+		if !a.plan.planRun(cfg, a.facts) {
+			return configError("the mounts at %v cannot be put in an order", cfg.targets())
+		}
+	}
+	if a.plan.arena.full {
+		return configError("arguments, environment and mounts take more than %d MiB; make them fewer", arenaSize>>20)
+	}
+	return nil
+}
+
+// targets lists where cfg mounts something itself.
+func (cfg *Config) targets() []string {
+	var list []string
+	for _, bind := range cfg.Binds {
+		list = append(list, bind.Target)
+	}
+	for _, overlay := range cfg.Overlays {
+		list = append(list, overlay.Target)
+	}
+	return list
+}
