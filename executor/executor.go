@@ -61,7 +61,13 @@ type Surroundings struct {
 	// Visible lists host paths that the action sees as tools. Where they lie
 	// below the root they are no inputs.
 	Visible []string
-	Handle  any
+	// Expect, which may be nil, says that the action will be run for certain, so
+	// that the runner can begin with what takes time. Whoever calls it has the
+	// runner execute the action, or calls Drop.
+	Expect func()
+	// Drop, which may be nil, gives up what was begun. It may always be called.
+	Drop   func()
+	Handle any
 }
 
 // Job is an action on its way through a runner.
@@ -140,6 +146,9 @@ func (e *Executor) Run(ctx context.Context, request Request) (*action.Result, er
 // answer is the path itself.
 func (r *run) answer(ctx context.Context) (*action.Result, error) {
 	surroundings, inputs, err := r.scan(ctx)
+	if surroundings.Drop != nil {
+		defer surroundings.Drop()
+	}
 	if err != nil {
 		return r.failed(), err
 	}
@@ -149,6 +158,7 @@ func (r *run) answer(ctx context.Context) (*action.Result, error) {
 	if result, err := r.replay(ctx); result != nil || err != nil {
 		return result, err
 	}
+	r.expect(surroundings)
 	observed, err := r.observe(ctx)
 	if err != nil {
 		return r.failed(), err

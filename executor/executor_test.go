@@ -94,6 +94,27 @@ func TestFailuresBeforeTheRun(t *testing.T) {
 	}
 }
 
+func TestTheRunnerIsToldOnceToBegin(t *testing.T) {
+	b := newBench(t, &runner{})
+	for _, c := range []struct {
+		name     string
+		results  ResultPolicy
+		root     string
+		expected int
+	}{
+		{"a miss", ResultPolicy{Read: true, Write: true}, "", 1},
+		{"a hit", ResultPolicy{Read: true, Write: true}, "", 0},
+		{"results off", ResultPolicy{}, "", 1},
+		{"results off, and no inputs to be had", ResultPolicy{}, "gone", 1},
+	} {
+		b.runner.expected, b.runner.dropped = 0, 0
+		b.run(t, action.Spec{Root: c.root, Inputs: []string{"."}}, Request{Results: c.results})
+		if b.runner.expected != c.expected || b.runner.dropped != 1 {
+			t.Errorf("%s: told %d times to begin, %d times to drop it", c.name, b.runner.expected, b.runner.dropped)
+		}
+	}
+}
+
 func TestFailureOfTheRunner(t *testing.T) {
 	errRunner := errors.New("no namespaces here")
 	b := newBench(t, &runner{executeErr: errRunner, outputs: []string{"made"}})

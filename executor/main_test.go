@@ -33,13 +33,15 @@ type runner struct {
 	releases       int // how often away was given back
 	runs           int
 	job            Job // the last one
+	expected       int // how often it was told to begin
+	dropped        int // how often it was told that nothing more comes
 }
 
 func (r *runner) Describe(context.Context, *action.Action) (Surroundings, error) {
 	properties := func(context.Context) ([]action.Property, error) {
 		return []action.Property{{Name: "machine", Value: "m" + r.machine}}, nil
 	}
-	return Surroundings{Properties: properties, Handle: r}, r.describeErr
+	return Surroundings{Properties: properties, Expect: func() { r.expected++ }, Drop: func() { r.dropped++ }, Handle: r}, r.describeErr
 }
 
 func (r *runner) Execute(_ context.Context, job Job) (*Outcome, error) {

@@ -18,6 +18,7 @@ type run struct {
 	key          action.Key
 	keyed        chan error // the key is being made beside the command
 	surroundings Surroundings
+	expected     bool      // the runner knows that it has to run
 	unchanged    chan bool // the surroundings are looked at again beside the publish
 	inputs       *digest.Tree
 	began        time.Time
@@ -63,6 +64,9 @@ func (r *run) scan(ctx context.Context) (seen Surroundings, inputs *digest.Tree,
 		if seen, err = r.executor.runner.Describe(ctx, r.request.Action); err != nil {
 			return 0, err
 		}
+		if !r.request.Results.Read {
+			r.expect(seen)
+		}
 		r.inputs, err = r.executor.inputs.scan(ctx, r.request.Action, seen.Visible)
 		if err != nil {
 			return 0, err
@@ -70,6 +74,14 @@ func (r *run) scan(ctx context.Context) (seen Surroundings, inputs *digest.Tree,
 		return r.inputs.Stats.HashedBytes, nil
 	})
 	return seen, r.inputs, err
+}
+
+// expect lets the runner begin, once.
+func (r *run) expect(seen Surroundings) {
+	if seen.Expect != nil && !r.expected {
+		seen.Expect()
+	}
+	r.expected = true
 }
 
 // identify builds the key. Without any use of kept results nobody needs it before

@@ -28,14 +28,15 @@ func (r *Runner) Describe(ctx context.Context, a *action.Action) (executor.Surro
 	if err != nil {
 		return executor.Surroundings{}, err
 	}
-	s := scene{seen, large}
-	return executor.Surroundings{Properties: r.states(s), Visible: seen.folders(), Handle: s}, nil
+	s := scene{seen, large, &early{network: networkOf(a.Network)}}
+	return executor.Surroundings{Properties: r.states(s), Visible: seen.folders(), Expect: s.early.begin, Drop: s.early.drop, Handle: s}, nil
 }
 
 // scene is what an action sees of the host, besides what all actions see.
 type scene struct {
 	found
 	payloads []payloadSource
+	early    *early
 }
 
 // states takes the state of all of it. The first time it is that which the run

@@ -52,7 +52,7 @@ func (a *attempt) run(ctx context.Context) error {
 		return refuse(err)
 	}
 	start := time.Now()
-	a.status, err = sandbox.Run(ctx, config)
+	a.status, err = a.job.Surroundings.Handle.(scene).early.run(ctx, config)
 	a.emitRun(start)
 	_ = a.logs.finish(ctx) // what it could not keep is told when it is committed
 	if err != nil {

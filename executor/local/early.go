@@ -1,0 +1,51 @@
+package local
+
+import (
+	"context"
+	"sync"
+
+	"larder/sandbox"
+)
+
+// early makes a sandbox while the inputs are looked at: what all actions have in
+// common takes as long as the rest of it, and forking a process takes the longer
+// the more that process has in memory.
+type early struct {
+	network sandbox.Network
+	once    sync.Once
+	made    chan *sandbox.Ahead
+}
+
+// begin starts to make the sandbox, on the side.
+func (e *early) begin() {
+	e.made = make(chan *sandbox.Ahead, 1)
+	go func() {
+		// One that could not be started says so when the run tries again.
+		ahead, _ := sandbox.Start(sandbox.Config{View: sandbox.SystemView(), Network: e.network})
+		e.made <- ahead
+	}()
+}
+
+// run runs a command in the sandbox that was begun, or in a new one.
+func (e *early) run(ctx context.Context, config sandbox.Config) (sandbox.Status, error) {
+	if ahead := e.take(); ahead != nil {
+		return ahead.Run(ctx, config)
+	}
+	config.View = sandbox.SystemView()
+	return sandbox.Run(ctx, config)
+}
+
+// drop gives up a sandbox that was not used.
+func (e *early) drop() {
+	if ahead := e.take(); ahead != nil {
+		ahead.Close()
+	}
+}
+
+// take returns the sandbox the first time, if one was begun and could be.
+func (e *early) take() (ahead *sandbox.Ahead) {
+	if e.made != nil {
+		e.once.Do(func() { ahead = <-e.made })
+	}
+	return ahead
+}

@@ -1,0 +1,32 @@
+package local
+
+import (
+	"testing"
+
+	"larder/sandbox"
+)
+
+func TestASandboxMadeEarlyIsUsedOnce(t *testing.T) {
+	requireSandbox(t)
+	e := &early{}
+	e.begin()
+	for n := range 2 {
+		if status, err := e.run(t.Context(), sandbox.Config{Args: []string{"true"}}); err != nil || status.ExitCode != 0 {
+			t.Fatalf("run %d: %+v, %v", n, status, err)
+		}
+	}
+	if e.take() != nil {
+		t.Error("it is still there")
+	}
+	e.drop()
+}
+
+func TestASandboxThatIsNotWantedIsDropped(t *testing.T) {
+	e := &early{}
+	e.drop() // nothing was begun
+	e.begin()
+	e.drop()
+	if e.take() != nil {
+		t.Error("it is still there")
+	}
+}
