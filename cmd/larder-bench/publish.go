@@ -29,7 +29,7 @@ func checkoutAndPublish(ctx context.Context, b *bench) ([]row, error) {
 		files int
 		peer  way
 		bar   float64
-	}{{1000, copyAside, 0}, {20000, copyAside, 20}, {20000, linkAside, 0}, {20000, bindMount, 0}, {100000, copyAside, 0}} {
+	}{{1000, copyAside(), 0}, {20000, copyAside(), 20}, {20000, linkAside(), 0}, {20000, bindMount(), 0}, {100000, copyAside(), 0}} {
 		ours, peer, ratio, err := publishOf(ctx, b, c.files, c.peer)
 		if err != nil {
 			return nil, err
@@ -197,14 +197,16 @@ type way struct {
 	aside []string // copies the folder "$0" to "$1"; nil means that it is changed in place
 }
 
-var (
-	// copyAside is the usual way, and safe.
-	copyAside = way{"`cp -a` and a swap", []string{"cp", "-a"}}
-	// linkAside is not safe: a file that is written in place changes in both.
-	linkAside = way{"`cp -al` and a swap, which is not safe against writes in place", []string{"cp", "-al"}}
-	// bindMount shares one folder: nothing is private, and a crash stays.
-	bindMount = way{"a bind mount of one shared folder, which keeps nothing apart", nil}
-)
+// copyAside is the usual way, and safe.
+func copyAside() way { return way{"`cp -a` and a swap", []string{"cp", "-a"}} }
+
+// linkAside is not safe: a file that is written in place changes in both.
+func linkAside() way {
+	return way{"`cp -al` and a swap, which is not safe against writes in place", []string{"cp", "-al"}}
+}
+
+// bindMount shares one folder: nothing is private, and what a crash leaves stays.
+func bindMount() way { return way{"a bind mount of one shared folder, which keeps nothing apart", nil} }
 
 // round makes the cache ready, changes files, which is not measured, and puts
 // the changed cache in place.

@@ -1,13 +1,19 @@
 package local
 
 import (
+	"os"
 	"testing"
 
 	"larder/sandbox"
 )
 
 func TestASandboxMadeEarlyIsUsedOnce(t *testing.T) {
-	requireSandbox(t)
+	if err := sandbox.Probe().Namespaces; err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
 	e := &early{}
 	e.begin()
 	for n := range 2 {
