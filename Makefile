@@ -1,10 +1,10 @@
 # larder: what a developer types. "make help" lists the targets.
 
 GO ?= go
-SOURCES := $(shell find cmd executor digest caches sandbox -name '*.go' -o -name '*.s' 2>/dev/null)
+SOURCES := $(shell find cmd executor digest caches sandbox -name '*.go' -o -name '*.s' -o -name '*.toml' 2>/dev/null)
 
 .DEFAULT_GOAL := build
-.PHONY: build test check demo bench stress gazelle clean help
+.PHONY: build test check demo bench stress docs gazelle clean help
 
 build: bin/larder ## build bin/larder
 
@@ -26,6 +26,9 @@ bench: build ## the figures of docs/benchmarks.md
 
 stress: build ## the tests in their long form, about an hour
 	.ci/stress
+
+docs: ## write docs/caches.md anew, from the presets
+	LARDER_UPDATE=1 $(GO) test ./cmd/larder -count=1 -run TestTheCachesPageIsCurrent
 
 gazelle: ## write the BUILD.bazel files anew
 	.ci/gazelle update

@@ -29,7 +29,7 @@ func TestReadme(t *testing.T) {
 		t.Fatalf("found %d examples in the README, expected at least 8", len(examples))
 	}
 	work := t.TempDir()
-	printed := runExamples(t, work, examples)
+	printed := runExamples(t, buildLarder(t), work, examples)
 	for i, example := range examples {
 		if !matches(example.shown, printed[i]) {
 			t.Errorf("$ %s\nprinted:\n%s\nthe README shows:\n%s", example.command, printed[i], example.shown)
@@ -65,14 +65,13 @@ func consoleLines(text string) []example {
 	return examples
 }
 
-func runExamples(t *testing.T, work string, examples []example) []string {
+func runExamples(t *testing.T, larder, work string, examples []example) []string {
 	const mark = "@@ end of an example @@"
 	var script strings.Builder
 	script.WriteString("exec 2>&1\n")
 	for _, example := range examples {
 		fmt.Fprintf(&script, "%s\n__code=$?; echo '%s'; (exit $__code)\n", example.command, mark)
 	}
-	larder := buildLarder(t)
 	command := exec.Command("bash", "-c", script.String())
 	command.Dir = work
 	command.Env = append(os.Environ(), "LARDER_STORE="+filepath.Join(work, "store"), "PIP_DISABLE_PIP_VERSION_CHECK=1", "PATH="+filepath.Dir(larder)+":"+os.Getenv("PATH"))

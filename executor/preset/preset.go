@@ -1,7 +1,7 @@
 // Package preset knows what suits known tools: which files they read, where
 // they keep their caches, in which mode these belong, and after which exit codes
-// they are good. The knowledge is a table, presets.toml, that is read only when a
-// preset is asked for; a user's own entries are added to it by [Preset.Add].
+// they are good. The knowledge is a table, a file of presets/ for each tool, that is
+// read only when a preset is asked for; a user's own are added to it by [Preset.Add].
 //
 // A preset is what a request rests on and never more: [Preset.Under] puts it
 // below a spec, where lists add to each other and every single value of the spec
@@ -10,7 +10,7 @@ package preset
 
 import (
 	"bytes"
-	_ "embed"
+	"embed"
 	"errors"
 	"fmt"
 	"maps"
@@ -24,8 +24,8 @@ import (
 	"larder/executor/action"
 )
 
-//go:embed presets.toml
-var table []byte
+//go:embed presets/*.toml
+var table embed.FS
 
 // ErrUnknown marks the name of a preset that nobody defined.
 var ErrUnknown = errors.New("unknown preset")
@@ -121,41 +121,57 @@ func replace(value *string, by string) {
 	}
 }
 
-// Known reads the table of this version. It fails only when the table itself is
-// wrong, which a test rules out.
-func Known() (map[string]Preset, error) {
-	var known map[string]Preset
-	decoder := toml.NewDecoder(bytes.NewReader(table))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&known); err != nil {
-		return nil, fmt.Errorf("the table of presets: %w", err)
+// known reads the preset of a name from the table; it is empty when there is none.
+func known(name string) (found Preset, ok bool, err error) {
+	data, err := table.ReadFile("presets/" + name + ".toml")
+	if err != nil {
+		return Preset{}, false, nil
 	}
-	return known, nil
+	decoder := toml.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&found); err != nil {
+		return Preset{}, false, fmt.Errorf("the preset %s of larder: %w", name, err)
+	}
+	return found, true, nil
 }
 
-// All is the table with a user's own presets added.
+// All is the whole table with a user's own presets added. It fails only when the
+// table itself is wrong, which a test rules out.
 func All(own map[string]Preset) (map[string]Preset, error) {
-	all, err := Known()
-	if err != nil {
-		return nil, err
-	}
-	for name, mine := range own {
-		all[name] = all[name].Add(mine)
+	all := map[string]Preset{}
+	for _, name := range names(own) {
+		found, _, err := known(name)
+		if err != nil {
+			return nil, err
+		}
+		all[name] = found.Add(own[name])
 	}
 	return all, nil
+}
+
+// names lists the presets of the table and of a user, sorted.
+func names(own map[string]Preset) []string {
+	all := slices.Collect(maps.Keys(own))
+	files, _ := table.ReadDir("presets") // embedded, so it is there
+	for _, file := range files {
+		all = append(all, strings.TrimSuffix(file.Name(), ".toml"))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Find returns the preset of a name, with what own adds to it. A name that is in
 // neither is an [ErrUnknown] that lists those that there are.
 func Find(name string, own map[string]Preset) (Preset, error) {
-	all, err := All(own)
+	found, isKnown, err := known(name)
 	if err != nil {
 		return Preset{}, err
 	}
-	found, ok := all[name]
-	if !ok {
-		return Preset{}, fmt.Errorf("%w %q; there are %s", ErrUnknown, name, strings.Join(slices.Sorted(maps.Keys(all)), ", "))
+	mine, isOwn := own[name]
+	if !isKnown && !isOwn {
+		return Preset{}, fmt.Errorf("%w %q; there are %s", ErrUnknown, name, strings.Join(names(own), ", "))
 	}
+	found = found.Add(mine)
 	return found, found.check(name)
 }
 

@@ -14,7 +14,7 @@ import (
 // Every preset of the table makes a request that larder accepts, says what it is
 // for and why, and has a cache.
 func TestEveryPresetIsWhole(t *testing.T) {
-	known, err := Known()
+	known, err := All(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
