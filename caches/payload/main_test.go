@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"larder/caches"
+	"larder/caches/journal"
 	"larder/caches/payload"
 )
 
@@ -19,14 +20,23 @@ import (
 // store, the id is the first argument.
 const copierVariable = "LARDER_PAYLOAD_COPIER"
 
+// stopVariable makes that process stop at its first progress.
+const stopVariable = "LARDER_PAYLOAD_STOP"
+
 func TestMain(m *testing.M) {
 	root := os.Getenv(copierVariable)
 	if root == "" {
 		os.Exit(m.Run())
 	}
+	stopped := os.Getenv(stopVariable) == ""
 	layout, err := caches.OpenLayout(root)
 	if err == nil {
-		err = payload.Open(layout, nil).Copy(context.Background(), os.Args[1], nil)
+		err = payload.Open(layout, journal.Open(layout)).Copy(context.Background(), os.Args[1], func(payload.Progress) {
+			if !stopped {
+				stopped = true
+				_ = unix.Kill(os.Getpid(), unix.SIGSTOP)
+			}
+		})
 	}
 	if err != nil {
 		fmt.Println(err)

@@ -82,13 +82,24 @@ func exists(path string) bool {
 
 // read returns which source the entry is of.
 func (e entry) read() (record, error) {
-	var r record
 	data, err := os.ReadFile(e.path(recordFile))
 	if err != nil {
-		return r, fmt.Errorf("payload %s: %w", e.id, err)
+		return record{}, fmt.Errorf("payload %s: %w", e.id, err)
 	}
-	if err := json.Unmarshal(data, &r); err != nil || r.Schema != 1 || !filepath.IsAbs(r.Path) {
-		return record{}, fmt.Errorf("payload %s: its record %s says nothing; larder cache remove %s removes it", e.id, e.path(recordFile), e.id)
+	r, err := parseRecord(data)
+	if err != nil {
+		return record{}, fmt.Errorf("payload %s: %w; larder cache remove %s removes it", e.id, err, e.id)
+	}
+	return r, nil
+}
+
+func parseRecord(data []byte) (record, error) {
+	var r record
+	if err := json.Unmarshal(data, &r); err != nil {
+		return record{}, fmt.Errorf("its record is damaged: %w", err)
+	}
+	if r.Schema != 1 || !filepath.IsAbs(r.Path) {
+		return record{}, errors.New("its record is not one of this version of larder")
 	}
 	return r, nil
 }

@@ -65,6 +65,26 @@ func (b *bar) clear() {
 // line says how far it is; on a terminal it has a bar in what is left of the
 // width.
 func (b *bar) line(p payload.Progress, spent time.Duration) string {
+	text := b.figures(p, spent)
+	if b.width == 0 {
+		return b.name + ": " + text
+	}
+	const narrowest, widest = 10, 40
+	room := b.width - 1 - len(text) - len(" [] ")
+	if room < narrowest {
+		return text[:min(len(text), b.width-1)]
+	}
+	cells := min(max(room-len(b.name), narrowest), widest)
+	full := cells
+	if p.Total > 0 {
+		full = int(float64(min(p.Copied, p.Total)) / float64(p.Total) * float64(cells))
+	}
+	name := b.name[max(len(b.name)-(room-cells), 0):]
+	return fmt.Sprintf("%s [%s%s] %s", name, strings.Repeat("#", full), strings.Repeat(".", cells-full), text)
+}
+
+// figures are the bytes, the rate and the time left.
+func (b *bar) figures(p payload.Progress, spent time.Duration) string {
 	text := fmt.Sprintf("%s of %s", binarySize(p.Copied), binarySize(p.Total))
 	if moved := p.Copied - b.start; spent > 0 && moved > 0 {
 		rate := float64(moved) / spent.Seconds()
@@ -74,22 +94,5 @@ func (b *bar) line(p payload.Progress, spent time.Duration) string {
 	if p.Waiting {
 		text += ", by another process"
 	}
-	if b.width == 0 {
-		return b.name + ": " + text
-	}
-	const narrowest, widest = 10, 40
-	room := b.width - len(text) - len(" []  ") - 1
-	cells := min(max(room-len(b.name), narrowest), widest)
-	if room < narrowest {
-		return text[:min(len(text), b.width-1)]
-	}
-	name := b.name
-	if most := room - cells; len(name) > most {
-		name = name[len(name)-max(most, 0):]
-	}
-	full := cells
-	if p.Total > 0 {
-		full = int(min(p.Copied, p.Total) * int64(cells) / p.Total)
-	}
-	return fmt.Sprintf("%s [%s%s] %s", name, strings.Repeat("#", full), strings.Repeat(".", cells-full), text)
+	return text
 }
