@@ -42,7 +42,8 @@
 //
 // # What may be shared, and what a crash leaves
 //
-// Any number of processes may use one store. A crash leaves partial or gone,
+// Any number of processes may use one store; the copies of a user are used by
+// that user alone. A crash leaves partial or gone,
 // which the next copy, [Store.Remove] or [Store.Sweep] deletes. Owners, set-user-id
 // bits, extended attributes and hard links between the files of a source are not
 // kept in its copy.

@@ -52,9 +52,10 @@ func Look(ctx context.Context, path string) (Source, error) {
 	return Source{real, state}, nil
 }
 
-// ID is the name of the source in a store: 32 hexadecimal digits over its path
-// and its state.
+// ID is the name of the source in a store: 32 hexadecimal digits over its path,
+// its state and the user of this process. Users who share a store have copies of
+// their own: what one may read in the source, the copy of another may hide.
 func (s Source) ID() string {
-	sum := sha256.Sum256([]byte(fmt.Sprintf("%d:%s,%s", len(s.Path), s.Path, s.State.Digest)))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d:%s,%s,%d", len(s.Path), s.Path, s.State.Digest, os.Geteuid()))
 	return hex.EncodeToString(sum[:16])
 }

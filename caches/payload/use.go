@@ -5,6 +5,8 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"larder/caches"
 	"larder/caches/layers"
 )
@@ -69,6 +71,13 @@ func (s *Store) Status(src Source) Status {
 	return e.status()
 }
 
+// isOurs reports whether there is a directory that the user of this process made.
+func isOurs(path string) bool {
+	var stat unix.Stat_t
+	err := unix.Lstat(path, &stat)
+	return err == nil && stat.Mode&unix.S_IFMT == unix.S_IFDIR && int(stat.Uid) == os.Geteuid()
+}
+
 // lease takes the shared lock that keeps a copy from being removed; nil when
 // there is no copy. Who removes holds the other side of the lock for one rename.
 func (e entry) lease(ctx context.Context) *layers.Lock {
@@ -76,7 +85,7 @@ func (e entry) lease(ctx context.Context) *layers.Lock {
 	if err != nil {
 		return nil
 	}
-	if !exists(e.path(treeFolder)) {
+	if !isOurs(e.path(treeFolder)) {
 		lease.Close()
 		return nil
 	}
