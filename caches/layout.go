@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // ErrStore marks a store that cannot be used: not a directory, not writable,
@@ -21,8 +22,9 @@ var ErrStore = errors.New("store unusable")
 // at most a file under Temp or a folder under Runs, both of which the next use
 // may remove once nobody holds its lock.
 type Layout struct {
-	root string
-	use  *use
+	root     string
+	use      *use
+	isShared bool // by the users of a group
 }
 
 // Folders of the store. A new format version is a new name.
@@ -102,6 +104,9 @@ func OpenLayout(root string) (Layout, error) {
 		return Layout{}, fmt.Errorf("%w: %s: %w", ErrStore, root, err)
 	}
 	layout := Layout{root: absolute}
+	if err := layout.inspectRoot(); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+		return layout, fmt.Errorf("%w: %w", ErrStore, err)
+	}
 	if !layout.isWhole() {
 		if err := layout.create(); err != nil {
 			return layout, fmt.Errorf("%w: %w", ErrStore, err)
@@ -156,10 +161,14 @@ func (l Layout) makeRoot() error {
 	if err := os.MkdirAll(filepath.Dir(l.root), 0o755); err != nil {
 		return err
 	}
-	if err := os.Mkdir(l.root, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+	err := os.Mkdir(l.root, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
 	}
-	return nil
+	if err == nil {
+		err = os.Chmod(l.root, 0o700) // not setgid, as a directory above may have made it
+	}
+	return err
 }
 
 // notMade leaves the advice about a fault to whoever goes on without the store.
@@ -183,7 +192,7 @@ func (l Layout) create() error {
 		return notMade(err)
 	}
 	for _, folder := range KnownFolders() {
-		if err := os.MkdirAll(filepath.Join(l.root, folder), 0o755); err != nil {
+		if err := MakeFolder(filepath.Join(l.root, folder), kindOf(folder)); err != nil {
 			return notMade(err)
 		}
 	}

@@ -3,7 +3,6 @@ package caches
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
@@ -17,7 +16,7 @@ import (
 func Settle(from, to string) error {
 	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
 	if errors.Is(err, unix.ENOENT) {
-		if err = os.MkdirAll(filepath.Dir(to), 0o755); err == nil {
+		if err = MakeFolder(filepath.Dir(to), 0); err == nil {
 			err = unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
 		}
 	}

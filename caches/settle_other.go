@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 )
 
@@ -15,7 +14,7 @@ import (
 func Settle(from, to string) error {
 	err := settleByLink(from, to)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = os.MkdirAll(filepath.Dir(to), 0o755); err == nil {
+		if err = MakeFolder(filepath.Dir(to), 0); err == nil {
 			err = settleByLink(from, to)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 func Replace(from, to string) error {
 	err := os.Rename(from, to)
 	if errors.Is(err, syscall.ENOENT) {
-		if err = os.MkdirAll(filepath.Dir(to), 0o755); err == nil {
+		if err = MakeFolder(filepath.Dir(to), 0); err == nil {
 			err = os.Rename(from, to)
 		}
 	}

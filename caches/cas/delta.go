@@ -159,5 +159,5 @@ func (s *Store) remember(near string, root digest.Digest) {
 
 func (s *Store) seriesFile(near string) string {
 	name := digest.Of(digest.BLAKE3, []byte(near)).Hash()[:32]
-	return filepath.Join(s.layout.Index(), "trees-"+s.fn.String()+"-"+name)
+	return filepath.Join(s.layout.Index(), "trees-"+s.fn.String()+"-"+name+s.layout.Owner())
 }

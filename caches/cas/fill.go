@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -120,14 +121,37 @@ func (s *Store) link(ctx context.Context, l link, origin Origin) error {
 			return err
 		}
 	}
-	err := os.Link(blob, l.at)
+	err := s.linkOwn(blob, l.at)
 	if errors.Is(err, syscall.EMLINK) || errors.Is(err, syscall.EPERM) {
 		err = s.copyBlob(blob, l)
+	}
+	if path, ok := origin.find(l.digest); ok && errors.Is(err, ErrCorrupt) {
+		err = s.copyBlob(path, l)
 	}
 	if err != nil {
 		return fmt.Errorf("place blob %s: %w", l.digest, err)
 	}
 	return nil
+}
+
+// linkOwn makes a link to a blob of this user. A tree of a shared store is made of
+// files of its own user; a copy of another's blob is checked on the way.
+func (s *Store) linkOwn(blob, at string) error {
+	if s.layout.Shared() {
+		info, err := os.Lstat(blob)
+		if err == nil && !layers.IsOwn(info) {
+			return syscall.EPERM
+		}
+	}
+	return os.Link(blob, at)
+}
+
+// find is a call of an origin that may be nil.
+func (o Origin) find(d digest.Digest) (path string, ok bool) {
+	if o == nil {
+		return "", false
+	}
+	return o(d)
 }
 
 // hasLength reports whether the file of a blob is there and not cut short, as a
@@ -145,10 +169,8 @@ func (s *Store) supply(ctx context.Context, l link, origin Origin) error {
 			return err
 		}
 	}
-	if origin != nil {
-		if path, ok := origin(l.digest); ok {
-			return s.AddFile(ctx, path, l.digest, isExecutable)
-		}
+	if path, ok := origin.find(l.digest); ok {
+		return s.AddFile(ctx, path, l.digest, isExecutable)
 	}
 	if s.behind != nil {
 		if path, err := s.behind.find(l.digest); err == nil {
@@ -158,7 +180,8 @@ func (s *Store) supply(ctx context.Context, l link, origin Origin) error {
 	return fmt.Errorf("blob %s: %w", l.digest, ErrMissing)
 }
 
-// copyBlob is for a blob that has as many links as its file system allows.
+// copyBlob is for a blob that has as many links as its file system allows, or
+// that is another user's. The bytes are checked.
 func (s *Store) copyBlob(from string, l link) error {
 	data, err := os.Open(from)
 	if err != nil {
@@ -169,6 +192,13 @@ func (s *Store) copyBlob(from string, l link) error {
 	if err != nil {
 		return err
 	}
-	_, err = file.ReadFrom(data)
-	return errors.Join(err, file.Close(), s.finish(l.at, l.digest, l.form))
+	hasher := digest.NewHasher(s.fn)
+	_, err = io.Copy(io.MultiWriter(file, hasher), data)
+	if err = errors.Join(err, file.Close()); err == nil && hasher.Digest() != l.digest {
+		err = fmt.Errorf("blob %s: %w", l.digest, ErrCorrupt)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(l.at))
+	}
+	return s.finish(l.at, l.digest, l.form)
 }

@@ -33,7 +33,11 @@ const (
 	recordFile  = "tree.json"
 )
 
-func (s *Store) treesFolder() string { return filepath.Join(s.layout.Layers(), "trees") }
+// treesFolder is a folder for each user of a shared store: what a process changes
+// of its inputs, overlayfs copies up, which it can do for the user's own files only.
+func (s *Store) treesFolder() string {
+	return filepath.Join(s.layout.Layers(), "trees"+s.layout.Owner())
+}
 
 func (s *Store) treePath(root digest.Digest, form treeForm) string {
 	return filepath.Join(s.treesFolder(), s.fn.String(), root.Hash()+string(form))

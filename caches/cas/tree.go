@@ -97,6 +97,9 @@ func (s *Store) makeTree(ctx context.Context, final string, record treeRecord, o
 	if err := record.write(temp); err != nil {
 		return err
 	}
+	if err := caches.MakeFolder(s.treesFolder(), caches.Own); err != nil {
+		return err
+	}
 	err = caches.Replace(temp, final)
 	if errors.Is(err, fs.ErrExist) || errors.Is(err, syscall.ENOTEMPTY) {
 		return nil

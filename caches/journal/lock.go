@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"larder/caches"
 )
 
 // patience is how long a count waits for the lock of its tally, which others
@@ -23,6 +25,10 @@ func lockedFile(path string, flags int) (*os.File, error) {
 	for {
 		file, err := os.OpenFile(path, flags, 0o644)
 		if err != nil {
+			return nil, err
+		}
+		if err := caches.ShareFile(file); err != nil {
+			file.Close()
 			return nil, err
 		}
 		if err := lock(file); err != nil {

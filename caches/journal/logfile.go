@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"larder/caches"
 )
 
 // How much the log keeps. The file of this moment always stays.
@@ -66,11 +68,14 @@ func (l *logFile) open(day string) error {
 	path := filepath.Join(l.folder, name)
 	file, err := os.OpenFile(path, appending, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = os.MkdirAll(l.folder, 0o755); err != nil {
+		if err = caches.MakeFolder(l.folder, 0); err != nil {
 			return err
 		}
 		trim(l.folder, day)
 		file, err = os.OpenFile(path, appending|os.O_CREATE, 0o644)
+		if err == nil {
+			err = caches.ShareFile(file)
+		}
 	}
 	l.file, l.day = file, day
 	if err != nil {

@@ -163,7 +163,7 @@ func (j *Journal) change(subject Subject, work func(*Tally)) error {
 	path := j.tallyPath(subject)
 	file, err := lockedFile(path, os.O_RDWR|os.O_CREATE)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = os.MkdirAll(filepath.Dir(path), 0o755); err == nil {
+		if err = caches.MakeFolder(filepath.Dir(path), 0); err == nil {
 			file, err = lockedFile(path, os.O_RDWR|os.O_CREATE)
 		}
 	}

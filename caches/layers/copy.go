@@ -104,6 +104,9 @@ func setTime(path string, like Entry) error {
 // linkEntry puts the same file at a second path: by a hard link, or where the
 // file system or its limits refuse (too many links, another owner), by a copy.
 func linkEntry(from Entry, to string) error {
+	if info, err := os.Lstat(from.Real); err == nil && !IsOwn(info) {
+		return copyEntry(from, to) // a layer is of one user, see [Stack.Owned]
+	}
 	err := os.Link(from.Real, to)
 	for _, refused := range []error{unix.EMLINK, unix.EPERM, unix.EXDEV, unix.ENOTSUP, unix.EACCES} {
 		if errors.Is(err, refused) {

@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"larder/caches"
 )
 
 // ErrLocked says that somebody else holds a lock that was asked for without
@@ -67,6 +69,10 @@ func TryMake(path string) (*Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
+	if err := caches.ShareFile(file); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("lock: %w", err)
+	}
 	return try(file, path)
 }
 
@@ -106,8 +112,12 @@ func (l *Lock) linked(path string) bool {
 
 // waitFor returns a nil lock when the file at path was replaced meanwhile.
 func waitFor(ctx context.Context, path string) (*Lock, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	file, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE, 0o644)
 	if err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	if err := caches.ShareFile(file); err != nil {
+		file.Close()
 		return nil, fmt.Errorf("lock: %w", err)
 	}
 	lock, err := hold(ctx, file, unix.LOCK_EX)

@@ -54,7 +54,7 @@ func claim(path string) (*Lock, error) { return TryMake(filepath.Join(path, lock
 func makeTemp(parent, pattern string) (string, error) {
 	path, err := os.MkdirTemp(parent, pattern)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = os.MkdirAll(parent, 0o755); err == nil {
+		if err = caches.MakeFolder(parent, 0); err == nil {
 			path, err = os.MkdirTemp(parent, pattern)
 		}
 	}

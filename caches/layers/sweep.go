@@ -43,6 +43,9 @@ func Sweep(layout caches.Layout) (Swept, error) {
 			continue
 		}
 		err := RemoveTree(path)
+		if ofOther(layout, err) {
+			continue
+		}
 		failed = append(failed, err)
 		if err == nil {
 			swept.Temps++
@@ -64,11 +67,16 @@ func list(folder string) []string {
 	return paths
 }
 
+// ofOther says that what was refused belongs to another user of a shared store.
+func ofOther(layout caches.Layout, err error) bool {
+	return layout.Shared() && errors.Is(err, fs.ErrPermission)
+}
+
 func sweepRun(layout caches.Layout, path string) (bool, error) {
 	lock, err := claim(path)
 	if err != nil {
-		if errors.Is(err, ErrLocked) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
-			return false, nil // alive, swept by another, or no run
+		if errors.Is(err, ErrLocked) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || ofOther(layout, err) {
+			return false, nil // alive, swept by another, no run, or another user's
 		}
 		return false, err
 	}

@@ -86,6 +86,9 @@ func (c *Checkout) prepare(ctx context.Context, options CheckoutOptions) (err er
 	if c.private, err = c.run.Private(c.in.ref.Name.String()); err != nil {
 		return err
 	}
+	if c.in.store.layout.Shared() && !c.base.stack.Owned() {
+		c.copied = true
+	}
 	if c.copied {
 		return layers.CopyStack(c.base.stack, c.private.Upper)
 	}

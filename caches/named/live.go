@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"larder/caches"
 	"larder/caches/layers"
 )
 
@@ -46,12 +47,15 @@ func (c *Checkout) prepareLive(ctx context.Context) (err error) {
 
 func (i instance) leaseLive(ctx context.Context) (*layers.Lock, error) {
 	for {
-		if err := os.MkdirAll(i.path(generationsFolder), 0o755); err != nil {
+		if err := i.makeFolders(); err != nil {
 			return nil, err
 		}
-		file, err := os.OpenFile(i.path(useFile), os.O_RDWR|os.O_CREATE, 0o644)
+		file, err := os.OpenFile(i.path(useFile), os.O_RDONLY|os.O_CREATE, 0o644)
 		if err == nil {
+			err = caches.ShareFile(file)
 			file.Close()
+		}
+		if err == nil {
 			var lease *layers.Lock
 			if lease, err = layers.Lease(ctx, i.path(useFile)); err == nil {
 				return lease, nil

@@ -61,6 +61,11 @@ func (c *Checkout) publish(ctx context.Context, options PublishOptions, outcome 
 // changes lists what the private layer changes on its base. A copy becomes a
 // private layer in overlay form first.
 func (c *Checkout) changes() ([]layers.Change, error) {
+	if c.in.store.layout.Shared() {
+		if err := layers.MakePublic(c.private.Upper); err != nil {
+			return nil, err
+		}
+	}
 	if !c.copied {
 		return layers.Changes(c.private.Upper, c.base.stack)
 	}

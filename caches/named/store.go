@@ -140,7 +140,7 @@ func (i instance) lock(ctx context.Context) (*layers.Lock, error) {
 // locking in it.
 func (i instance) lockNamed(ctx context.Context, name string) (*layers.Lock, error) {
 	for {
-		if err := os.MkdirAll(i.path(generationsFolder), 0o755); err != nil {
+		if err := i.makeFolders(); err != nil {
 			return nil, fmt.Errorf("%s: %w", i.ref, err)
 		}
 		lock, err := layers.Acquire(ctx, i.path(name))
@@ -154,14 +154,20 @@ func (i instance) lockNamed(ctx context.Context, name string) (*layers.Lock, err
 	}
 }
 
+// makeFolders makes the folder of the instance, in which any user of the store
+// swaps the head, and the one to which manifests are only added.
+func (i instance) makeFolders() error {
+	if err := caches.MakeFolder(i.folder(), caches.Swapping); err != nil {
+		return err
+	}
+	return caches.MakeFolder(i.path(generationsFolder), caches.Adding)
+}
+
 // empty returns the store's empty directory: overlayfs wants a lower directory
 // even for a cache that holds nothing.
 func (s *Store) empty() (string, error) {
 	path := filepath.Join(s.layout.Layers(), emptyFolder)
-	if err := os.Mkdir(path, 0o755); err == nil || errors.Is(err, fs.ErrExist) {
-		return path, nil
-	}
-	if err := os.MkdirAll(path, 0o755); err != nil {
+	if err := caches.MakeFolder(path, caches.Own); err != nil {
 		return "", fmt.Errorf("make the empty layer: %w", err)
 	}
 	return path, nil

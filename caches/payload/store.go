@@ -129,11 +129,14 @@ func (e entry) note(src Source) error {
 			return err
 		}
 	}
+	if exists(e.path(useFile)) {
+		return nil // in a shared store, making it again is refused to other users
+	}
 	file, err := os.OpenFile(e.path(useFile), os.O_RDONLY|os.O_CREATE, 0o644)
 	if err != nil {
 		return err
 	}
-	return file.Close()
+	return errors.Join(caches.ShareFile(file), file.Close())
 }
 
 // isLocked asks the kernel whether somebody copies or removes. For the moment

@@ -116,5 +116,5 @@ func (w *workshop) runner() *local.Runner {
 // indexFile names the stat index of a root.
 func (w *workshop) indexFile(root string) string {
 	name := digest.Of(digest.BLAKE3, []byte(root)).Hash()[:32]
-	return filepath.Join(w.layout.Index(), w.blobs.Function().String()+"-"+name)
+	return filepath.Join(w.layout.Index(), w.blobs.Function().String()+"-"+name+w.layout.Owner())
 }
