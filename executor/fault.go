@@ -26,11 +26,12 @@ func warningOf(faults []Fault) string {
 			said = append(said, fault.What)
 		}
 	}
-	return fmt.Sprintf("%s: %v; %s", strings.Join(said, ", and "), oneLine(faults[0].Err), caches.FaultAdvice(faults[0].Err))
+	return fmt.Sprintf("%s: %s; %s", strings.Join(said, ", and "), OneLine(faults[0].Err), caches.FaultAdvice(faults[0].Err))
 }
 
-// oneLine keeps errors that were joined on one line.
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+// OneLine gives the text of an error for a warning, which is one line, also of
+// errors that were joined.
+func OneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 // trouble notes what could not be done for the store's sake. What is no fault of
 // a disk is a warning of its own.
@@ -39,5 +40,5 @@ func (r *run) trouble(what string, err error) {
 		r.faults = append(r.faults, Fault{what, err})
 		return
 	}
-	r.warnings = append(r.warnings, fmt.Sprintf("%s: %v", what, err))
+	r.warnings = append(r.warnings, what+": "+OneLine(err))
 }

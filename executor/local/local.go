@@ -225,7 +225,7 @@ func (a *attempt) trouble(what string, err error) {
 		a.faults = append(a.faults, executor.Fault{What: what, Err: err})
 		return
 	}
-	a.warn("%s: %v", what, err)
+	a.warn("%s: %s", what, executor.OneLine(err))
 }
 
 // workspace is the private view of the input tree.

@@ -72,7 +72,7 @@ func (a *attempt) blameDisk() {
 	if a.result.Status == action.StatusOK || a.uncached {
 		return
 	}
-	if err := caches.CheckRoom(a.place.layout.Root()); err != nil {
+	if err := caches.CheckRoom(a.place.layout.Root()); caches.IsDiskFault(err) {
 		a.trouble("what the command wrote went to the disk of the store, which has no room left", err)
 	}
 }
