@@ -10,9 +10,10 @@ import (
 )
 
 // goBuild builds larder itself with Go's build cache as a named cache. Go names
-// entries by what they hold and never changes one in place, so the cache is
-// append-only: any number of builds share it, in all repositories, and none can
-// spoil what another one put there.
+// entries by what they hold, so the cache can be append-only: any number of builds
+// share it, in all repositories, and none can spoil what another one put there.
+// What Go does write anew, its notes of links and of cleaning, is dropped; --preset
+// go keeps it, in a mutable cache.
 func (d *demonstration) goBuild(ctx context.Context, source string) error {
 	if err := d.copySource(ctx, source); err != nil {
 		fmt.Printf("no Go build: %v\n", err)
