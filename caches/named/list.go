@@ -3,10 +3,14 @@ package named
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"larder/caches"
@@ -54,15 +58,29 @@ func (s *Store) List(pattern string) ([]Row, error) {
 	if err != nil && !missing(err) {
 		return nil, fmt.Errorf("list the caches: %w", err)
 	}
-	var rows []Row
-	for _, entry := range entries {
-		row, exists := s.row(entry.Name())
-		if exists && row.matches(pattern) {
-			rows = append(rows, row)
-		}
-	}
+	rows := slices.DeleteFunc(s.rows(entries), func(row Row) bool { return row.Status == "" || !row.matches(pattern) })
 	slices.SortFunc(rows, func(a, b Row) int { return strings.Compare(a.Ref.String()+a.ID, b.Ref.String()+b.ID) })
 	return rows, nil
+}
+
+// rows describes every folder, as many at a time as there are processors: each
+// takes a few dozen looks at the disk. A folder that holds no generation has no
+// status.
+func (s *Store) rows(folders []fs.DirEntry) []Row {
+	rows := make([]Row, len(folders))
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(folders)) {
+		wait.Go(func() {
+			for n := int(next.Add(1)) - 1; n < len(folders); n = int(next.Add(1)) - 1 {
+				if row, exists := s.row(folders[n].Name()); exists {
+					rows[n] = row
+				}
+			}
+		})
+	}
+	wait.Wait()
+	return rows
 }
 
 func (r Row) matches(pattern string) bool {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -36,10 +38,7 @@ func (t *table) print(command *cli.Command, value any) error {
 	case "json":
 		return printJSON(value)
 	case "tab":
-		for _, row := range t.rows {
-			fmt.Println(strings.Join(texts(row, forPrograms), "\t"))
-		}
-		return nil
+		return t.printTab()
 	case "human", "":
 		return t.printHuman()
 	default:
@@ -47,15 +46,25 @@ func (t *table) print(command *cli.Command, value any) error {
 	}
 }
 
+func (t *table) printTab() error {
+	buffer := bufio.NewWriter(os.Stdout)
+	for _, row := range t.rows {
+		buffer.WriteString(strings.Join(texts(row, forPrograms), "\t") + "\n")
+	}
+	return buffer.Flush()
+}
+
 func (t *table) printHuman() error {
-	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
+	// The tabwriter writes each cell by itself.
+	buffer := bufio.NewWriter(os.Stdout)
+	w := tabwriter.NewWriter(buffer, 0, 8, 2, ' ', 0)
 	if len(t.heading) > 0 {
 		fmt.Fprintln(w, strings.Join(t.heading, "\t"))
 	}
 	for _, row := range t.rows {
 		fmt.Fprintln(w, strings.Join(texts(row, forPeople), "\t"))
 	}
-	return w.Flush()
+	return errors.Join(w.Flush(), buffer.Flush())
 }
 
 func texts(row []any, text func(any) string) []string {
