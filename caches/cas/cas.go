@@ -41,6 +41,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"larder/caches"
@@ -64,11 +65,21 @@ type Store struct {
 	fn     digest.Function
 	folder string
 	behind *Store // read where this one has no blob; nil for none
+	bootID func() string
+	doubt  func() doubt // looks once
 }
 
 // Open returns the blobs of the store at layout under fn.
 func Open(layout caches.Layout, fn digest.Function) *Store {
-	return &Store{layout, fn, filepath.Join(layout.CAS(), fn.String()), nil}
+	s := &Store{layout: layout, fn: fn, folder: filepath.Join(layout.CAS(), fn.String())}
+	s.setBoot(caches.BootID)
+	return s
+}
+
+func (s *Store) setBoot(id func() string) {
+	layout := s.layout
+	s.bootID = sync.OnceValue(id)
+	s.doubt = sync.OnceValue(func() doubt { return newDoubt(layout, s.bootID()) })
 }
 
 // InFrontOf returns the blobs of the store at layout, in which those of behind
@@ -119,7 +130,8 @@ func (s *Store) path(d digest.Digest, f form) string {
 
 // Has reports whether the blob is there, in either form and with its length. One
 // that is there then stays for as long as this process lives; so it is with all
-// that this package finds or adds, see [caches.Layout.Hold].
+// that this package finds or adds, see [caches.Layout.Hold]. One that a power cut
+// may have torn is read first.
 func (s *Store) Has(d digest.Digest) bool {
 	_, err := s.find(d)
 	return err == nil
@@ -128,8 +140,8 @@ func (s *Store) Has(d digest.Digest) bool {
 func (s *Store) find(d digest.Digest) (string, error) {
 	for _, f := range []form{plain, executable} {
 		path := s.path(d, f)
-		size, err := s.layout.Hold(path)
-		if err == nil && size == d.Size() {
+		whole, err := s.isWhole(path, d)
+		if whole {
 			return path, nil
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {

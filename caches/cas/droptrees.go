@@ -66,7 +66,7 @@ func (s *Store) treeRow(function, name string) (TreeRow, bool) {
 	if err != nil {
 		return row, false
 	}
-	record, err := readTree(row.folder)
+	record, err := s.readTree(row.folder)
 	if err != nil {
 		return row, true // of no use to anybody
 	}

@@ -268,16 +268,16 @@ func TestExcessIsThePrefixThatHasToGo(t *testing.T) {
 }
 
 func TestReadTreeTakesOnlyWhatItWrote(t *testing.T) {
-	dir := t.TempDir()
+	s, dir := open(t), t.TempDir()
 	if err := (treeRecord{Base: "x/1", Entries: 2, Bytes: 3}).write(dir); err != nil {
 		t.Fatal(err)
 	}
-	if record, err := readTree(dir); err != nil || record != (treeRecord{treeFormat, "x/1", 2, 3}) {
+	if record, err := s.readTree(dir); err != nil || record != (treeRecord{Format: treeFormat, Base: "x/1", Entries: 2, Bytes: 3}) {
 		t.Errorf("read %+v, %v", record, err)
 	}
 	for _, text := range []string{"", "{", `{"format":2}`, "null"} {
 		put(t, filepath.Join(dir, recordFile), text)
-		if record, err := readTree(dir); !errors.Is(err, fs.ErrNotExist) {
+		if record, err := s.readTree(dir); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%q: read %+v, %v; want it to count as missing", text, record, err)
 		}
 	}

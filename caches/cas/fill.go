@@ -154,11 +154,11 @@ func (o Origin) find(d digest.Digest) (path string, ok bool) {
 	return o(d)
 }
 
-// hasLength reports whether the file of a blob is there and not cut short, as a
-// loss of power can leave it.
+// hasLength reports whether the file of a blob is there and not cut short or
+// torn, as a loss of power can leave it.
 func (s *Store) hasLength(path string, d digest.Digest) bool {
-	size, err := s.layout.Hold(path)
-	return err == nil && size == d.Size()
+	whole, _ := s.isWhole(path, d)
+	return whole
 }
 
 // supply makes one form of a blob from its other form or from its origin.

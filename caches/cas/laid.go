@@ -8,6 +8,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
+	"larder/caches"
 	"larder/caches/layers"
 	"larder/digest"
 )
@@ -49,6 +52,7 @@ const treeFormat = 1
 // treeRecord says what is in the folder of a tree. It is written once.
 type treeRecord struct {
 	Format  int    `json:"format"`
+	BootID  string `json:"boot_id"`        // that it was made in
 	Base    string `json:"base,omitempty"` // the digest of the whole tree below a delta
 	Entries int64  `json:"entries"`        // of the layer, whiteouts too
 	Bytes   int64  `json:"bytes"`          // of its files
@@ -63,9 +67,10 @@ func (r treeRecord) write(folder string) error {
 	return os.WriteFile(filepath.Join(folder, recordFile), append(data, '\n'), 0o644)
 }
 
-// readTree reads the record of a folder. A folder without a sound one, as a loss
-// of power can leave it, counts as missing: the error wraps fs.ErrNotExist.
-func readTree(folder string) (treeRecord, error) {
+// readTree reads the record of a folder. A folder without a sound one, or with
+// content that a loss of power may have torn, counts as missing: the error wraps
+// fs.ErrNotExist.
+func (s *Store) readTree(folder string) (treeRecord, error) {
 	var record treeRecord
 	data, err := os.ReadFile(filepath.Join(folder, recordFile))
 	if err != nil {
@@ -74,7 +79,18 @@ func readTree(folder string) (treeRecord, error) {
 	if json.Unmarshal(data, &record) != nil || record.Format != treeFormat {
 		return record, fmt.Errorf("tree at %s: damaged: %w", folder, fs.ErrNotExist)
 	}
+	if !caches.SameBoot(record.BootID, s.bootID()) && s.mayBeTorn(folder) {
+		return record, fmt.Errorf("tree at %s: not on the disk when the machine restarted: %w", folder, fs.ErrNotExist)
+	}
 	return record, nil
+}
+
+// mayBeTorn reports whether the record of a tree from an earlier boot, which
+// nobody touches once it is written, is later than the last sync.
+func (s *Store) mayBeTorn(folder string) bool {
+	var stat unix.Stat_t
+	err := unix.Lstat(filepath.Join(folder, recordFile), &stat)
+	return err != nil || s.doubt().covers(changed(&stat))
 }
 
 // findTree finds a tree that is there, in either form. The error wraps
@@ -111,7 +127,7 @@ func (s *Store) findLayer(folder string) (layers.Layer, treeRecord, error) {
 	if _, err := s.layout.Hold(folder); err != nil {
 		return layers.Layer{}, treeRecord{}, err
 	}
-	record, err := readTree(folder)
+	record, err := s.readTree(folder)
 	return layers.Layer{
 		ID: filepath.Base(folder), Path: filepath.Join(folder, layerFolder), Entries: record.Entries, Bytes: record.Bytes,
 	}, record, err
@@ -125,7 +141,7 @@ func (s *Store) dropDamaged(folder string) error {
 	}
 	var trash string
 	err := s.layout.Reap(func() error {
-		_, err := readTree(folder)
+		_, err := s.readTree(folder)
 		if errors.Is(err, fs.ErrNotExist) {
 			trash, err = layers.Trash(s.layout, folder)
 		}

@@ -94,6 +94,7 @@ func (s *Store) makeTree(ctx context.Context, final string, record treeRecord, o
 	if record.Entries, record.Bytes, err = s.fillLayer(ctx, layer, origin, feed); err != nil {
 		return err
 	}
+	record.BootID = s.bootID()
 	if err := record.write(temp); err != nil {
 		return err
 	}

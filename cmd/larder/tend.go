@@ -10,8 +10,10 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"larder/caches"
+	"larder/caches/cas"
 	"larder/caches/layers"
 	"larder/caches/named"
+	"larder/digest"
 	"larder/executor/action"
 )
 
@@ -20,6 +22,8 @@ import (
 type tending struct {
 	layout caches.Layout
 	tender *named.Tender
+	blobs  []*cas.Store  // one for each digest function
+	synced time.Time     // what LastChange said before the last sync of this process
 	pause  time.Duration // from the first work to the sync, so that runs share one
 }
 
@@ -52,7 +56,11 @@ func cacheTend(ctx context.Context, command *cli.Command) error {
 
 func (w *workshop) tending(pause time.Duration) *tending {
 	w.layout.Leave() // it looks at files that cleaning may take away
-	return &tending{w.layout, w.named.NewTender(), pause}
+	t := &tending{layout: w.layout, tender: w.named.NewTender(), pause: pause}
+	for _, fn := range []digest.Function{digest.BLAKE3, digest.SHA256} {
+		t.blobs = append(t.blobs, cas.Open(w.layout, fn))
+	}
+	return t
 }
 
 // tendLock is held by the one process that tends the store.
@@ -118,7 +126,7 @@ func (t *tending) rounds(ctx context.Context) error {
 			// What was published is safe by now: the place for cleaning.
 			return errors.Join(failed...)
 		}
-		if err := t.makeDurable(); err != nil {
+		if err := t.makeDurable(ctx); err != nil {
 			return errors.Join(append(failed, err)...)
 		}
 	}
@@ -139,12 +147,29 @@ func (t *tending) gather(ctx context.Context) error {
 	}
 }
 
-func (t *tending) isLeft() bool { return t.tender.Unmarked().Len() > 0 }
+// isLeft reports whether something was added since the last sync.
+func (t *tending) isLeft() bool {
+	if t.tender.Unmarked().Len() > 0 {
+		return true
+	}
+	changed := cas.LastChange(t.layout)
+	return !changed.Equal(t.synced) && changed.After(cas.LastSync(t.layout))
+}
 
-// makeDurable syncs the store and marks what was there before.
-func (t *tending) makeDurable() error {
-	unmarked := t.tender.Unmarked()
+// makeDurable syncs the store and marks what was there before. Blobs that a power
+// cut may have torn are read first, once for each boot of the machine.
+func (t *tending) makeDurable(ctx context.Context) error {
+	moment, unmarked := time.Now(), t.tender.Unmarked()
+	t.synced = cas.LastChange(t.layout)
+	for _, blobs := range t.blobs {
+		if err := blobs.Confirm(ctx); err != nil {
+			return err
+		}
+	}
 	if err := t.layout.Sync(); err != nil {
+		return err
+	}
+	if err := t.blobs[0].MarkSynced(moment); err != nil {
 		return err
 	}
 	return t.tender.Mark(unmarked)
@@ -166,7 +191,7 @@ func cacheCompact(ctx context.Context, command *cli.Command) error {
 	t := shop.tending(0)
 	marked := t.tender.Unmarked().Len()
 	err = t.gather(ctx)
-	if durable := t.makeDurable(); err == nil {
+	if durable := t.makeDurable(ctx); err == nil {
 		err = durable
 	}
 	if err != nil {
