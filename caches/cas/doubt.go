@@ -22,11 +22,11 @@ import (
 // What a power cut can have torn.
 //
 // Nothing is flushed to the disk when it is added; a process in the background
-// does so later, with one syncfs for all. The file boot.json in the folder of
-// blobs says when the last one began, and in which boot of the machine. In that
-// boot nothing is in doubt. In another one, what was written since the sync is: a
-// blob in doubt is read before it is used, a tree in doubt is laid out again,
-// until all has been read and synced once more.
+// does so later, with one syncfs for all. The file use-v1/boot.json says when the
+// last one began, and in which boot of the machine. In that boot nothing is in
+// doubt. In another one, what was written since the sync is: a blob in doubt is
+// read before it is used, a tree in doubt is laid out again, until all has been
+// read and synced once more.
 //
 // When a blob was written is told by the time of the last change to its inode,
 // which nobody can set, and which only ever gets later.
@@ -46,7 +46,7 @@ type bootRecord struct {
 // and the whole seconds of some file systems.
 const syncSlack = 2 * time.Second
 
-func bootPath(layout caches.Layout) string { return filepath.Join(layout.CAS(), bootFile) }
+func bootPath(layout caches.Layout) string { return filepath.Join(layout.Uses(), bootFile) }
 
 func readBoot(layout caches.Layout) bootRecord {
 	var record bootRecord

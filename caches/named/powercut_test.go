@@ -107,7 +107,9 @@ func cutPower(t *testing.T, r *rapid.T, mode caches.Mode) {
 				continue
 			}
 			now[path] = content
-			c.Do(fmt.Sprintf("mkdir -p d; printf %q >%s", content, path))
+			checkout := c.Checkout()
+			layertest.Tree{path: content}.Write(t, checkout.Upper())
+			c.Publish(checkout, named.PublishOptions{})
 			switch rapid.IntRange(0, 4).Draw(r, "then") {
 			case 0:
 				durably(t, c.Store)
