@@ -18,6 +18,7 @@ func cacheCommand() *cli.Command {
 		{Name: "history", Usage: "list the generations that a cache keeps", ArgsUsage: "NAME", Flags: []cli.Flag{format}, Action: cacheHistory},
 		{Name: "rollback", Usage: "make an earlier generation the head again", ArgsUsage: "NAME GENERATION", Action: cacheRollback},
 		warmCommand(),
+		cacheAddCommand(),
 		cacheRemoveCommand(),
 		{Name: "compact", Usage: "merge layers of caches and write them to the disk, now", Action: cacheCompact},
 		tendCommand(),
@@ -25,7 +26,7 @@ func cacheCommand() *cli.Command {
 	verbs = append(verbs, cacheStatsCommand(), cacheLogsCommand())
 	verbs = append(verbs, &cli.Command{Name: "du", Usage: "show what takes how much room", Flags: []cli.Flag{format}, Action: cacheDU},
 		cachePruneCommand(), cacheCleanCommand())
-	verbs = append(verbs, laterCommands("add", "verify")...)
+	verbs = append(verbs, laterCommands("verify")...)
 	verbs = append(verbs, cacheCarryCommands()...)
 	for _, verb := range verbs {
 		verb.OnUsageError = usageError

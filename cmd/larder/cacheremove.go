@@ -113,7 +113,7 @@ func agreed(rows []cacheRow) bool {
 		bytes += row.Bytes
 		fmt.Println(rowText(row))
 	}
-	fmt.Printf("Remove these %d, %s? [y/N] ", len(rows), forPeople(size(bytes)))
+	fmt.Printf("Remove these %d (%s)? [y/N] ", len(rows), forPeople(size(bytes)))
 	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
 	answer = strings.ToLower(strings.TrimSpace(answer))
 	return answer == "y" || answer == "yes"

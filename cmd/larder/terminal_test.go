@@ -178,3 +178,34 @@ func TestTerminalControlCEndsTheCommand(t *testing.T) {
 		}
 	}
 }
+
+func TestTerminalRemovingSeveralCachesAsksFirst(t *testing.T) {
+	store, source := newStore(t), t.TempDir()
+	if err := os.WriteFile(filepath.Join(source, "x"), []byte("x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"one", "two"} {
+		onTerminal(t, store, "cache", "add", name, source).ends()
+	}
+	screen := onTerminal(t, store, "cache", "remove", "*")
+	screen.sees("Remove these 2 (2 B)? [y/N] ")
+	screen.types("n\n")
+	screen.sees("nothing was removed")
+	if code := screen.ends(); code != codeFailed {
+		t.Errorf("exit code %d after no", code)
+	}
+	screen = onTerminal(t, store, "cache", "remove", "o*")
+	screen.sees("removed one")
+	screen.ends()
+	onTerminal(t, store, "cache", "add", "one", source).ends()
+	screen = onTerminal(t, store, "cache", "remove", "*")
+	screen.sees("[y/N] ")
+	screen.types("y\n")
+	screen.sees("removed two")
+	screen.ends()
+	onTerminal(t, store, "cache", "add", "one", source).ends()
+	onTerminal(t, store, "cache", "add", "two", source).ends()
+	screen = onTerminal(t, store, "cache", "remove", "--force", "*")
+	screen.sees("removed two")
+	screen.ends()
+}

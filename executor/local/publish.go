@@ -18,7 +18,7 @@ func (a *attempt) publish(ctx context.Context) error {
 	err := a.step(action.StepPublish, func() error {
 		for _, c := range a.checkouts {
 			outcome := a.end(ctx, c)
-			described := c.describe(outcome)
+			described := DescribeOutcome(c.cache, outcome)
 			a.result.Caches = append(a.result.Caches, described)
 			for _, violation := range described.Violations {
 				broken = append(broken, fmt.Sprintf("%s in cache %s (%s)", violation.Path, described.Name, violation.Kind))
@@ -37,7 +37,7 @@ func (a *attempt) publish(ctx context.Context) error {
 func (a *attempt) discard() {
 	for _, c := range a.checkouts {
 		outcome, _ := c.Discard()
-		a.result.Caches = append(a.result.Caches, c.describe(outcome))
+		a.result.Caches = append(a.result.Caches, DescribeOutcome(c.cache, outcome))
 	}
 }
 
@@ -77,10 +77,11 @@ func (a *attempt) publishes(policy caches.PublishPolicy) bool {
 	return false
 }
 
-func (c checkout) describe(outcome named.Outcome) action.CacheResult {
+// DescribeOutcome puts what became of a cache into the form of the result record.
+func DescribeOutcome(cache action.Cache, outcome named.Outcome) action.CacheResult {
 	described := action.CacheResult{
-		Name: c.cache.Name.String(), Mode: c.cache.Mode.String(), Scope: string(c.cache.Scope),
-		Path: c.cache.Path.String(), Outcome: string(outcome.Result),
+		Name: cache.Name.String(), Mode: cache.Mode.String(), Scope: string(cache.Scope),
+		Path: cache.Path.String(), Outcome: string(outcome.Result),
 		GenerationBefore: outcome.Before, GenerationAfter: outcome.After,
 		Added: outcome.Added, Changed: outcome.Changed, Removed: outcome.Removed, Duplicates: outcome.Duplicates,
 		Violations: []action.Violation{}, Conflicts: []string{},
