@@ -13,6 +13,7 @@ import (
 
 	"larder/caches"
 	"larder/caches/journal"
+	"larder/caches/layers"
 	"larder/caches/payload"
 )
 
@@ -54,11 +55,20 @@ type bench struct {
 
 func newBench(t *testing.T, files map[string]string) *bench {
 	t.Helper()
-	layout, err := caches.OpenLayout(filepath.Join(t.TempDir(), "store"))
+	dir, err := os.MkdirTemp("", "payload-*")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t, payload.Open(layout, nil), layout, filepath.Join(t.TempDir(), "sdk")}
+	t.Cleanup(func() { // whatever modes the copies have
+		if err := layers.RemoveTree(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	layout, err := caches.OpenLayout(filepath.Join(dir, "store"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{t, payload.Open(layout, nil), layout, filepath.Join(dir, "sdk")}
 	b.put("", "")
 	for name, content := range files {
 		b.put(name, content)

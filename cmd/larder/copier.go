@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 
 	"github.com/urfave/cli/v3"
 
@@ -20,7 +21,11 @@ func copyPayloadCommand() *cli.Command {
 		if err := needArgs(command, 2, 2); err != nil {
 			return err
 		}
-		layout, err := caches.OpenLayout(command.Args().First())
+		store := command.Args().First()
+		if _, err := os.Stat(store); err != nil {
+			return err // removed meanwhile, and not to be made again
+		}
+		layout, err := caches.OpenLayout(store)
 		if err != nil {
 			return err
 		}
