@@ -22,13 +22,13 @@
 //	layers-v1/trees/FUNCTION/HASH.whole/   a whole tree
 //	layers-v1/trees/FUNCTION/HASH.delta/   a delta; tree.json names its base
 //	    layer/                             what is mounted
-//	    tree.json                          entries, bytes, and the base of a delta
+//	    tree.json                          root, entries, bytes, and the base of a delta
 //	index-v1/trees-FUNCTION-SERIES         the whole tree that a series was last on
 //
 // Such a folder comes into its place by one rename and is never changed. Its
 // access time is when it was last used: a run notes the use of each folder that
 // it mounts, of the base of a delta too, so none of them is pruned from under
-// it; see [caches.Layout.Hold] and [Store.DropTrees]. A delta whose base is gone
+// it; see [caches.Layout.Hold] and [Store.Trees]. A delta whose base is gone
 // counts as missing, as does a folder whose tree.json is damaged. The file of a
 // series is advice: without it a tree is made whole.
 package cas

@@ -42,7 +42,7 @@ func (s *Store) makeDelta(ctx context.Context, tree *digest.Tree, options TreeOp
 	if err := s.addChanged(ctx, tree, changes); err != nil {
 		return err
 	}
-	record := treeRecord{Base: base.base.String()}
+	record := treeRecord{Root: tree.Root.String(), Base: base.base.String()}
 	return s.makeTree(ctx, final, record, options.Origin, func(f *filler) error {
 		return f.apply(changes)
 	})

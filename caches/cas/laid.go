@@ -53,6 +53,7 @@ const treeFormat = 1
 type treeRecord struct {
 	Format  int    `json:"format"`
 	BootID  string `json:"boot_id"`        // that it was made in
+	Root    string `json:"root"`           // the digest of the tree
 	Base    string `json:"base,omitempty"` // the digest of the whole tree below a delta
 	Entries int64  `json:"entries"`        // of the layer, whiteouts too
 	Bytes   int64  `json:"bytes"`          // of its files

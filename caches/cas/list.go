@@ -72,28 +72,9 @@ func (s *Store) file(folder string, entry fs.DirEntry) (File, error) {
 // does not count as a use.
 func (s *Store) FilesOf(d digest.Digest) []File {
 	var files []File
-	for _, file := range s.FilesOfHash(d.Hash()) {
-		if file.Digest == d {
-			files = append(files, file)
-		}
-	}
-	return files
-}
-
-// FilesOfHash is FilesOf for a blob of which the size is not known.
-func (s *Store) FilesOfHash(hash string) []File {
-	var files []File
 	for _, f := range []form{plain, executable} {
-		d, err := digest.New(s.fn, hash, 0)
-		if err != nil {
-			return nil
-		}
 		path := s.path(d, f)
-		info, err := os.Lstat(path)
-		if err != nil {
-			continue
-		}
-		if d, err = digest.New(s.fn, hash, info.Size()); err == nil {
+		if info, err := os.Lstat(path); err == nil && info.Size() == d.Size() {
 			files = append(files, File{d, path, f == executable})
 		}
 	}

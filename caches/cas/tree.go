@@ -74,7 +74,7 @@ func (s *Store) makeWhole(ctx context.Context, tree *digest.Tree, origin Origin)
 	if err := s.dropDamaged(final); err != nil {
 		return err
 	}
-	return s.makeTree(ctx, final, treeRecord{}, origin, func(f *filler) error {
+	return s.makeTree(ctx, final, treeRecord{Root: tree.Root.String()}, origin, func(f *filler) error {
 		return digest.Walk(ctx, s, tree.Root, f.put)
 	})
 }

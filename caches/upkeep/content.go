@@ -3,8 +3,6 @@ package upkeep
 import (
 	"errors"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"larder/caches"
 	"larder/caches/cas"
@@ -140,28 +138,19 @@ func (p *pruning) looseBlobs() []candidate {
 // tree is links to blobs, so those take no room as long as it is there.
 func (p *pruning) trees() []candidate {
 	var found []candidate
-	for fn, store := range p.blobs {
-		folder := filepath.Join(p.layout.Layers(), treesFolder, fn.String())
-		for _, path := range p.list(folder) {
-			c := p.plain(Trees, path, func() error { return p.reapLarge(path) })
-			c.Used, _ = caches.LastUsed(path)
+	for _, store := range p.blobs {
+		rows, err := store.Trees()
+		p.problem(p.layout.Layers(), err)
+		for _, row := range rows {
+			c := p.plain(Trees, row.Path, func() error { return p.reapLarge(row.Path) })
+			c.Used = row.LastUse
 			c.inUse = func() bool { return !c.Used.Before(p.unused) }
-			hash, _, _ := strings.Cut(filepath.Base(path), ".")
-			if root, ok := rootOf(store, hash); ok {
-				p.needs.addTree(root)
-				c.after = func() { p.free([]digest.Digest{root}) }
+			if !row.Root.IsZero() {
+				p.needs.addTree(row.Root)
+				c.after = func() { p.free([]digest.Digest{row.Root}) }
 			}
 			found = append(found, c)
 		}
 	}
 	return found
-}
-
-// rootOf finds the whole digest of a tree, of which the folder has the hash.
-func rootOf(store *cas.Store, hash string) (digest.Digest, bool) {
-	files := store.FilesOfHash(hash)
-	if len(files) == 0 {
-		return digest.Digest{}, false
-	}
-	return files[0].Digest, true
 }
