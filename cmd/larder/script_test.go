@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	testscript.Main(m, map[string]func(){
+		injected: becomeInjected,
 		"larder": func() {
 			awaitInput()
 			os.Exit(execute(context.Background(), os.Args))

@@ -79,11 +79,15 @@ func refuse(err error) error {
 }
 
 // refuseSetup is refuse for an error of the sandbox: of those that came before
-// the start, only one with a path can be the disk's.
-func refuseSetup(err error) error {
+// the start, only one with a path can be the disk's, and a permission that is
+// missing can be only for a path in the store.
+func (a *attempt) refuseSetup(err error) error {
 	var setup *sandbox.SetupError
-	if errors.As(err, &setup) && setup.Path != "" && caches.IsDiskFault(err) {
-		return &refusal{err}
+	if !errors.As(err, &setup) || setup.Path == "" {
+		return err
+	}
+	if caches.IsDiskFault(err) || within(setup.Path, a.place.layout.Root()) {
+		return refuse(err)
 	}
 	return err
 }

@@ -56,7 +56,7 @@ func (a *attempt) run(ctx context.Context) error {
 	a.emitRun(start)
 	_ = a.logs.finish(ctx) // what it could not keep is told when it is committed
 	if err != nil {
-		return refuseSetup(err)
+		return a.refuseSetup(err)
 	}
 	a.input = a.feed.unused()
 	if err := a.judge(); err != nil {
