@@ -48,7 +48,7 @@ func TestMergingBesidePublishersAndReaders(t *testing.T) {
 	for p := range 2 {
 		publishers.Go(func() {
 			own := namedtest.At(t, root, caches.Mutable, true)
-			for n := range 60 {
+			for n := range 25 {
 				mark := fmt.Sprint(p, "-", n)
 				publish(t, own, layertest.Tree{"a": mark, "b": mark, "d/c": mark, "d/e/f": mark, "own/" + mark: mark})
 			}
@@ -151,7 +151,7 @@ func TestSteadyStateStaysShallow(t *testing.T) {
 	publish(t, c, base)
 	tender := c.Store.NewTender()
 	deepest := 0
-	for n := range 120 {
+	for n := range 60 {
 		change := layertest.Tree{}
 		for f := range files / 100 {
 			i := (n*37 + f*101) % files

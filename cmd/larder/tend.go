@@ -51,7 +51,11 @@ func cacheTend(ctx context.Context, command *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	return shop.tending(command.Duration("pause")).untilDone(ctx)
+	err = shop.tending(command.Duration("pause")).untilDone(ctx)
+	if err != nil {
+		shop.journal.Warn("tend", "problem", err) // nobody reads what it prints
+	}
+	return err
 }
 
 func (w *workshop) tending(pause time.Duration) *tending {
