@@ -124,44 +124,6 @@ func together(t *testing.T, jobs []job) []string {
 	return strings.Split(strings.TrimSpace(strings.Join(lines, "")), "\n")
 }
 
-func TestProcessesWithDisjointFiles(t *testing.T) {
-	c := namedtest.New(t, caches.Mutable, true)
-	var jobs []job
-	want := layertest.Tree{}
-	for n := range 16 {
-		files := layertest.Tree{fmt.Sprintf("f%d", n): "x", fmt.Sprintf("d/f%d", n): "y"}
-		for path, content := range files {
-			want[path] = content
-		}
-		jobs = append(jobs, job{Root: c.Layout.Root(), Mode: caches.Mutable, Files: files})
-	}
-	together(t, jobs)
-	c.Holds(want)
-}
-
-func TestProcessesThatOverlap(t *testing.T) {
-	c := namedtest.New(t, caches.Mutable, true)
-	var jobs []job
-	for range 6 {
-		jobs = append(jobs, job{Root: c.Layout.Root(), Mode: caches.Mutable, Times: 5, Marked: true,
-			Files: layertest.Tree{"a": "", "b": "", "d/c": "", "d/e/f": ""}})
-	}
-	done := make(chan struct{})
-	go func() { together(t, jobs); close(done) }()
-	reads := 0
-	for open := true; open; reads++ {
-		wholeGeneration(t, c.Content())
-		select {
-		case <-done:
-			open = false
-		default:
-		}
-	}
-	if wholeGeneration(t, c.Content()); len(c.Content()) != 4 || reads < 2 {
-		t.Errorf("after %d reads the head holds %v", reads, c.Content())
-	}
-}
-
 // wholeGeneration checks that all files of a tree have one content.
 func wholeGeneration(t *testing.T, tree layertest.Tree) {
 	t.Helper()
@@ -169,31 +131,6 @@ func wholeGeneration(t *testing.T, tree layertest.Tree) {
 		if tree[path] != tree["a"] {
 			t.Fatalf("a mixed generation: %v", tree)
 		}
-	}
-}
-
-func TestProcessesAddHalfDuplicates(t *testing.T) {
-	c := namedtest.New(t, caches.AppendOnly, true)
-	var jobs []job
-	for n := range 32 {
-		files := layertest.Tree{}
-		for f := range 10 {
-			files[fmt.Sprintf("shared/%d", f)] = fmt.Sprint(f)
-			files[fmt.Sprintf("own/%d-%d", n, f)] = fmt.Sprint(n, f)
-		}
-		jobs = append(jobs, job{Root: c.Layout.Root(), Mode: caches.AppendOnly, Files: files})
-	}
-	added := 0
-	for _, line := range together(t, jobs) {
-		var result string
-		var plus, same, conflicts int
-		if _, err := fmt.Sscan(line, &result, &plus, &same, &conflicts); err != nil || conflicts != 0 || plus < 10 {
-			t.Errorf("outcome %q: %v", line, err)
-		}
-		added += plus
-	}
-	if content := c.Content(); len(content) != 330 || added != 330 {
-		t.Errorf("%d paths, %d reported as added, want 330", len(content), added)
 	}
 }
 
