@@ -17,7 +17,7 @@ import (
 
 // ErrChanged says that a source is not in the state in which its copy was
 // wanted. The copy was thrown away.
-var ErrChanged = errors.New("it changed while it was copied")
+var ErrChanged = errors.New("it changed while it was copied; try again when nothing writes to it")
 
 // Progress is how far a copy is, in bytes of content, holes included.
 type Progress struct {
@@ -110,6 +110,9 @@ func (e entry) copy(ctx context.Context, report func(Progress)) error {
 	}
 	e.store.journal.Warn("payload-not-copied", "id", e.id, "path", wanted.Path, "problem", err.Error())
 	err = fmt.Errorf("copy payload %s: %w", wanted.Path, err)
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		err = fmt.Errorf("%w; %s", err, caches.FaultAdvice(err))
+	}
 	return errors.Join(err, e.giveUp(ctx, err))
 }
 

@@ -6,10 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"larder/caches"
@@ -81,42 +79,4 @@ func (e entry) isLeased() bool {
 	lock, err := layers.TryAcquire(e.path(useFile))
 	lock.Close()
 	return errors.Is(err, layers.ErrLocked)
-}
-
-// Usage is what the copy of one source takes.
-type Usage struct {
-	Row
-	Disk int64 // bytes on the disk of the store, all in the folder of the source
-}
-
-// Usage measures what every source takes, the one that was used longest ago
-// first: the order in which to remove them. It looks at every file.
-func (s *Store) Usage() ([]Usage, error) {
-	rows, err := s.List("")
-	if err != nil {
-		return nil, err
-	}
-	usage := make([]Usage, len(rows))
-	for i, row := range rows {
-		usage[i] = Usage{row, onDisk(s.entry(row.ID).path())}
-	}
-	slices.SortStableFunc(usage, func(a, b Usage) int { return a.LastUsed.Compare(b.LastUsed) })
-	return usage, nil
-}
-
-// onDisk adds up a folder as far as it can be read: others may be at work in it.
-func onDisk(folder string) int64 {
-	var sum int64
-	_ = filepath.WalkDir(folder, func(_ string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return nil
-		}
-		if info, err := entry.Info(); err == nil {
-			if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-				sum += stat.Blocks * 512
-			}
-		}
-		return nil
-	})
-	return sum
 }

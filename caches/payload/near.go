@@ -76,16 +76,16 @@ func sameFileSystem(path, other string) bool {
 	return unix.Stat(path, &a) == nil && unix.Stat(other, &b) == nil && a.Dev == b.Dev
 }
 
-// ErrNoRoom says that a copy does not fit on the disk of the store.
-type ErrNoRoom struct{ Needed, Free int64 }
+// NoRoom says that a copy does not fit on the disk of the store.
+type NoRoom struct{ Needed, Free int64 }
 
 // Error gives both sizes in bytes.
-func (e *ErrNoRoom) Error() string {
+func (e *NoRoom) Error() string {
 	return fmt.Sprintf("the copy takes %d bytes and the disk of the store has %d free", e.Needed, e.Free)
 }
 
 // Unwrap makes it ENOSPC for errors.Is.
-func (e *ErrNoRoom) Unwrap() error { return unix.ENOSPC }
+func (e *NoRoom) Unwrap() error { return unix.ENOSPC }
 
 // checkRoom refuses a copy that is known not to fit, before anything is written.
 // On one file system a copy may share its data with the source, so only the
@@ -97,7 +97,7 @@ func (s *Store) checkRoom(src Source) error {
 	}
 	free := int64(stat.Bavail) * stat.Bsize
 	if src.State.Disk > free && !sameFileSystem(src.Path, s.layout.Payloads()) {
-		return &ErrNoRoom{src.State.Disk, free}
+		return &NoRoom{src.State.Disk, free}
 	}
 	return nil
 }

@@ -87,7 +87,7 @@ func (c *copier) entry(from, to string) error {
 		}
 		return setTime(to, &stat)
 	}
-	return fmt.Errorf("%w payload: %s is %s, and a payload holds files, directories and symbolic links only", caches.ErrInvalid, from, specialName(stat.Mode))
+	return fmt.Errorf("%w content: %s is %s, and a copy holds files, directories and symbolic links only; remove it, or use the payload with copy=never", caches.ErrInvalid, from, specialName(stat.Mode))
 }
 
 func specialName(mode uint32) string {
