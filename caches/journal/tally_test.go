@@ -189,3 +189,38 @@ func BenchmarkLog(b *testing.B) {
 		b.Error(got)
 	}
 }
+
+// What a run with one cache writes down: its whole cost on the way.
+func BenchmarkRun(b *testing.B) {
+	_, layout := newJournal(b)
+	cache := Subject{KindCache, "0123456789abcdef0123456789abcdef", "mypy (mutable, repo /src/app)"}
+	for b.Loop() {
+		j := Open(layout)
+		j.Count(ResultsSubject("local"), Counts{Misses: 1})
+		j.Log("miss", "results", "local", "key", "8374b8f52d284255d1907608ff466930820b0bc41abb0d3133ed7f31c27528c6/391")
+		j.Log("run-begun", "program", "mypy", "root", "/src/app")
+		j.Count(cache, Counts{Checkouts: 1})
+		j.Log("checkout", "cache", cache.Name, "generation", "0123456789abcdef")
+		j.Count(cache, Counts{Publishes: 1, Bytes: 12345})
+		j.Log("publish", "cache", cache.Name, "outcome", "published", "before", "0123456789abcdef", "added", 1, "bytes", 12345)
+		j.Log("run-ended", "status", "ok", "exit_code", 0, "cached", "no", "ms", 12.5)
+		j.Close()
+		if err := j.Problem(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkAnswer is what a run writes down that is answered from the results.
+func BenchmarkAnswer(b *testing.B) {
+	_, layout := newJournal(b)
+	for b.Loop() {
+		j := Open(layout)
+		j.Count(ResultsSubject("local"), Counts{Hits: 1})
+		j.Log("run-ended", "status", "ok", "exit_code", 0, "cached", "local", "ms", 0.7)
+		j.Close()
+		if err := j.Problem(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
