@@ -21,7 +21,7 @@ func TestImportIsKilled(t *testing.T) {
 	s := &storm{t: t, larder: buildLarder(t), place: t.TempDir()}
 	s.must(s.publication()...)
 	s.must("cache", "export", "m", "m.tar.zst")
-	bringIn := deed{"import", func(s *storm) { s.must(s.publication()...) }, func(*storm) []string { return []string{"cache", "import", "m.tar.zst"} }}
+	bringIn := deed{"import", func(s *storm) { s.must(s.publication()...) }, func(*storm) []string { return []string{"cache", "import", "m.tar.zst"} }, (*storm).readerSeesOneGeneration}
 	whole := map[string]int{}
 	typical := s.time(bringIn)
 	for range kills {

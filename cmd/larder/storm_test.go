@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,14 +20,17 @@ type storm struct {
 	larder string
 	place  string
 	count  int
+	word   string // what the input says
 }
 
 // deed is one command that changes the store. Prepare, which is not killed,
-// makes sure that there is something for it to do.
+// makes sure that there is something for it to do; check looks at what a reader
+// sees afterwards.
 type deed struct {
 	name    string
 	prepare func(*storm)
 	argv    func(*storm) []string
+	check   func(*storm)
 }
 
 // writeGeneration fills the cache with 50 files that all say the same word, by
@@ -36,7 +40,7 @@ const writeGeneration = `for i in $(seq 50); do echo %d-%d >m/new; mv m/new m/$i
 // readGeneration prints how many files there are and every word in them.
 const readGeneration = `ls m | wc -l; cat m/* 2>/dev/null | sort -u`
 
-// TestStormOfKills kills every command that changes the store with SIGKILL at
+// TestStormOfKills kills commands that change the store with SIGKILL at
 // random moments, 200 times each in the long form, and holds the store to its
 // promises: readers see whole generations, the next command works without help,
 // and one prune later nothing is left behind.
@@ -55,7 +59,7 @@ func TestStormOfKills(t *testing.T) {
 			for range kills {
 				one.prepare(s)
 				s.kill(one, time.Duration(rand.Int64N(int64(typical))))
-				s.readerSeesOneGeneration()
+				one.check(s)
 			}
 			s.nothingIsLeft()
 		})
@@ -63,15 +67,68 @@ func TestStormOfKills(t *testing.T) {
 }
 
 func deeds() []deed {
-	nothing := func(*storm) {}
+	whole := (*storm).readerSeesOneGeneration
 	return []deed{
-		{"publish", nothing, (*storm).publication},
+		{"publish", func(*storm) {}, (*storm).publication, whole},
+		{"flatten", (*storm).pile, words("cache", "compact"), whole},
+		{"prune", (*storm).keepAResult, words("cache", "prune", "--max-size", "1"), (*storm).readerSeesOneGenerationOrNone},
+		{"payload", (*storm).changePayload, words("cache", "warm", "--force", "payload"), (*storm).readerSeesThePayload},
 	}
 }
 
 func (s *storm) publication() []string {
 	s.count++
 	return []string{"run", "--results", "off", "--mutable", "m=m", "--", "sh", "-c", fmt.Sprintf(writeGeneration, os.Getpid(), s.count)}
+}
+
+// words is a command that is the same each time.
+func words(argv ...string) func(*storm) []string {
+	return func(*storm) []string { return argv }
+}
+
+// pile publishes until there is something to flatten.
+func (s *storm) pile() {
+	for range 7 {
+		s.must(s.publication()...)
+	}
+}
+
+// keepAResult makes everything that prune removes: results, blobs, an input tree
+// and generations.
+func (s *storm) keepAResult() {
+	s.count++
+	s.word = fmt.Sprint(s.count)
+	s.write("input", s.word)
+	s.must("run", "-i", "input", "-o", "made", "--", "cp", "input", "made")
+	s.must(s.publication()...)
+}
+
+// payloadFiles is how many files the payload has, all with one word in them.
+const payloadFiles = 40
+
+func (s *storm) changePayload() {
+	s.count++
+	for n := range payloadFiles {
+		s.write(fmt.Sprintf("payload/%d", n), fmt.Sprintln(s.count))
+	}
+}
+
+// readerSeesThePayload may read the copy or the original; both are whole.
+func (s *storm) readerSeesThePayload() {
+	s.t.Helper()
+	seen := s.must("run", "--results", "off", "--payload", "payload=p", "--", "sh", "-c", "ls p | wc -l; cat p/* | sort -u")
+	if want := []string{fmt.Sprint(payloadFiles), fmt.Sprint(s.count)}; !slices.Equal(strings.Fields(seen), want) {
+		s.t.Fatalf("expected %q, got %q", want, seen)
+	}
+}
+
+func (s *storm) write(name, text string) {
+	s.t.Helper()
+	path := filepath.Join(s.place, name)
+	err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644))
+	if err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 func (s *storm) command(argv ...string) *exec.Cmd {
@@ -126,11 +183,25 @@ func (s *storm) kill(one deed, after time.Duration) {
 
 func (s *storm) readerSeesOneGeneration() {
 	s.t.Helper()
-	seen := s.must("run", "--results", "off", "--mutable", "m=m,publish=never", "--", "sh", "-c", readGeneration)
-	lines := strings.Fields(seen)
-	if len(lines) != 2 || lines[0] != "50" {
+	if lines := s.read(); len(lines) != 2 || lines[0] != "50" {
 		s.t.Fatalf("expected 50 files with one word in them: %q", lines)
 	}
+}
+
+func (s *storm) readerSeesOneGenerationOrNone() {
+	s.t.Helper()
+	if lines := s.read(); len(lines) != 1 || lines[0] != "0" {
+		s.readerSeesOneGeneration()
+	}
+	s.must("run", "-i", "input", "-o", "made", "--", "cp", "input", "made")
+	if made, err := os.ReadFile(filepath.Join(s.place, "made")); err != nil || string(made) != s.word {
+		s.t.Fatalf("expected %q, got %q, %v", s.word, made, err)
+	}
+}
+
+func (s *storm) read() []string {
+	s.t.Helper()
+	return strings.Fields(s.must("run", "--results", "off", "--mutable", "m=m,publish=never", "--", "sh", "-c", readGeneration))
 }
 
 // nothingIsLeft prunes once and looks for what the kills may have left.
@@ -139,7 +210,7 @@ func (s *storm) nothingIsLeft() {
 	if !eventually(func() bool { return len(processesWith(s.store())) == 0 }) {
 		s.t.Errorf("processes or mounts are left: %v", processesWith(s.store()))
 	}
-	_ = 0
+	s.must("cache", "prune")
 	for _, folder := range []string{"runs-v1", "tmp-v1"} {
 		entries, err := os.ReadDir(filepath.Join(s.store(), folder))
 		if err != nil || len(entries) > 0 {
