@@ -4,8 +4,8 @@
 // read only when a preset is asked for; a user's own are added to it by [Preset.Add].
 //
 // A preset is what a request rests on and never more: [Preset.Under] puts it
-// below a spec, where lists add to each other and every single value of the spec
-// wins. Values are safe for use by many goroutines once they are made.
+// below a spec, where lists add to each other and the single values of the spec
+// win. Values are safe for use by many goroutines once they are made.
 package preset
 
 import (
@@ -45,7 +45,8 @@ type Preset struct {
 	Tools []string `toml:"tools"`
 	// Env are variables of the command.
 	Env map[string]string `toml:"env"`
-	// Setup and Teardown are shell commands around the command.
+	// Setup and Teardown are shell commands around the command. What a spec says
+	// is run inside of them: after Setup, and before Teardown.
 	Setup    string `toml:"setup"`
 	Teardown string `toml:"teardown"`
 	// Version is a command that prints the tool's version, and VersionFile a file
@@ -186,17 +187,18 @@ func (p Preset) check(name string) error {
 }
 
 // Add returns the preset with more on top: lists grow, variables and caches join
-// by name, and every other value that more has wins.
+// by name, set-up and tear-down are put into each other, and every other value
+// that more has wins.
 func (p Preset) Add(more Preset) Preset {
 	p.Inputs = slices.Concat(p.Inputs, more.Inputs)
 	p.Tools = slices.Concat(more.Tools, p.Tools)
 	p.Env = joined(p.Env, more.Env)
 	for _, pair := range []struct{ to, from *string }{
 		{&p.Summary, &more.Summary}, {&p.Why, &more.Why}, {&p.Command, &more.Command},
-		{&p.Setup, &more.Setup}, {&p.Teardown, &more.Teardown},
 	} {
 		replace(pair.to, *pair.from)
 	}
+	p.Setup, p.Teardown = sequence(p.Setup, "&&", more.Setup), sequence(more.Teardown, ";", p.Teardown)
 	if len(more.Version) > 0 || more.VersionFile != "" {
 		p.Version, p.VersionFile = more.Version, more.VersionFile
 	}
@@ -211,6 +213,14 @@ func (p Preset) Add(more Preset) Preset {
 	return p
 }
 
+// sequence is two shell commands as one, either of which may be missing.
+func sequence(first, operator, second string) string {
+	if first == "" || second == "" {
+		return first + second
+	}
+	return "{ " + first + "\n} " + operator + "\n{ " + second + "\n}"
+}
+
 // joined is one map over another.
 func joined(below, above map[string]string) map[string]string {
 	all := map[string]string{}
@@ -220,21 +230,16 @@ func joined(below, above map[string]string) map[string]string {
 }
 
 // Under puts the preset below a spec: its inputs come before those of the spec,
-// its tools after them, and a variable, a set-up, a tear-down or a cache of the
-// spec with the same name, or at the same path, takes the place of its own. The
-// files that it looks for are those under root, an absolute directory.
+// its tools after them, its set-up and tear-down around them, and a variable or a
+// cache of the spec with the same name, or at the same path, takes the place of
+// its own. The files that it looks for are those under root, an absolute directory.
 func (p Preset) Under(spec *action.Spec, root string) {
 	spec.Inputs = append(p.present(root), spec.Inputs...)
 	if tool := p.tool(root, spec.Argv); tool != "" {
 		spec.Tools = append(spec.Tools, tool)
 	}
 	spec.Env = joined(p.Env, spec.Env)
-	if spec.Setup == "" {
-		spec.Setup = p.Setup
-	}
-	if spec.Teardown == "" {
-		spec.Teardown = p.Teardown
-	}
+	spec.Setup, spec.Teardown = sequence(p.Setup, "&&", spec.Setup), sequence(spec.Teardown, ";", p.Teardown)
 	for _, name := range slices.Sorted(maps.Keys(p.Caches)) {
 		mine := p.Caches[name].Spec(name)
 		if !slices.ContainsFunc(spec.Caches, func(c action.CacheSpec) bool { return c.Name == name || c.Path == mine.Path }) {

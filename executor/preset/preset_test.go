@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
+
+	"pgregory.net/rapid"
 
 	"larder/executor/action"
 )
@@ -108,7 +111,7 @@ func TestWhatASpecSaysComesFirst(t *testing.T) {
 	if want := []string{"/own", filepath.Join(root, "env")}; !slices.Equal(spec.Tools, want) {
 		t.Errorf("tools are %q, want %q", spec.Tools, want)
 	}
-	if spec.Setup != "mine" || spec.Teardown != "t" || spec.Env["A"] != "spec" || spec.Env["B"] != "preset" {
+	if spec.Setup != "{ s\n} &&\n{ mine\n}" || spec.Teardown != "t" || spec.Env["A"] != "spec" || spec.Env["B"] != "preset" {
 		t.Errorf("the spec is %+v", spec)
 	}
 	var names []string
@@ -185,4 +188,15 @@ func write(t *testing.T, path, content string) {
 	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Whatever a tool prints, what is found is one word that can stand in a key.
+func TestAVersionIsOneWord(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		output := rapid.String().Draw(t, "output")
+		version, err := VersionIn(output)
+		if (err == nil) == (version == "") || strings.ContainsFunc(version, unicode.IsSpace) || !strings.Contains(output, version) {
+			t.Fatalf("%q: %q, %v", output, version, err)
+		}
+	})
 }
