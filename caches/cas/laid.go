@@ -65,7 +65,7 @@ func (r treeRecord) write(folder string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(folder, recordFile), append(data, '\n'), 0o644)
+	return os.WriteFile(filepath.Join(folder, recordFile), caches.Seal(data), 0o644)
 }
 
 // readTree reads the record of a folder. A folder without a sound one, or with
@@ -77,7 +77,11 @@ func (s *Store) readTree(folder string) (treeRecord, error) {
 	if err != nil {
 		return record, err
 	}
-	if json.Unmarshal(data, &record) != nil || record.Format != treeFormat {
+	data, err = caches.Unseal(data)
+	if err == nil {
+		err = json.Unmarshal(data, &record)
+	}
+	if err != nil || record.Format != treeFormat {
 		return record, fmt.Errorf("tree at %s: damaged: %w", folder, fs.ErrNotExist)
 	}
 	if !caches.SameBoot(record.BootID, s.bootID()) && s.mayBeTorn(folder) {

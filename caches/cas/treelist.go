@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"larder/caches"
+	"larder/caches/layers"
 	"larder/digest"
 )
 
@@ -94,4 +95,16 @@ func tieDeltas(rows []TreeRow) {
 			base.LastUse = upper.LastUse.Add(1)
 		}
 	}
+}
+
+// Stack is the layers of a tree, bottom first, for looking at them: they may go
+// at any time.
+func (r TreeRow) Stack() layers.Stack {
+	layer := func(folder string) layers.Layer {
+		return layers.Layer{ID: filepath.Base(folder), Path: filepath.Join(folder, layerFolder)}
+	}
+	if r.Base.IsZero() {
+		return layers.Stack{layer(r.Path)}
+	}
+	return layers.Stack{layer(filepath.Join(filepath.Dir(r.Path), r.Base.Hash()+string(whole))), layer(r.Path)}
 }

@@ -77,7 +77,11 @@ func (i instance) read(id string) (manifest, error) {
 // as a path component.
 func parseManifest(data []byte) (manifest, error) {
 	var m manifest
-	if err := json.Unmarshal(data, &m); err != nil {
+	data, err := caches.Unseal(data)
+	if err == nil {
+		err = json.Unmarshal(data, &m)
+	}
+	if err != nil {
 		return manifest{}, fmt.Errorf("%w: %w", layers.ErrDamaged, err)
 	}
 	if m.Format != formatVersion {
@@ -136,12 +140,16 @@ func (i instance) writeJSON(path string, value any) error {
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", filepath.Base(path), err)
 	}
-	return i.store.layout.WriteFile(path, append(data, '\n'), 0o644)
+	return i.store.layout.WriteFile(path, caches.Seal(data), 0o644)
 }
 
 // parseRef reads the bytes of a ref.json.
 func parseRef(data []byte) (ref caches.Ref, err error) {
-	if err := json.Unmarshal(data, &ref); err != nil {
+	data, err = caches.Unseal(data)
+	if err == nil {
+		err = json.Unmarshal(data, &ref)
+	}
+	if err != nil {
 		return caches.Ref{}, fmt.Errorf("%w: %w", layers.ErrDamaged, err)
 	}
 	return ref, nil

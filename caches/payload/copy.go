@@ -106,6 +106,7 @@ func (e entry) copy(ctx context.Context, report func(Progress)) error {
 	if err == nil {
 		os.Remove(e.path(problemFile))
 		e.store.journal.Log("payload-copied", "id", e.id, "path", wanted.Path, "bytes", wanted.Bytes, "ms", time.Since(began).Milliseconds())
+		e.list(ctx)
 		return nil
 	}
 	e.store.journal.Warn("payload-not-copied", "id", e.id, "path", wanted.Path, "problem", err.Error())

@@ -35,6 +35,7 @@
 //	lock          locked by who copies or removes
 //	use           locked, shared, by who uses the copy; its time is the last use
 //	tree          the copy; it is there or it is not
+//	tree.sum      what is in it, for [Store.Verify]
 //	partial       a copy on its way
 //	progress      how far it is, as advice
 //	gone          a copy that is being deleted

@@ -95,7 +95,11 @@ func (e entry) read() (record, error) {
 
 func parseRecord(data []byte) (record, error) {
 	var r record
-	if err := json.Unmarshal(data, &r); err != nil {
+	data, err := caches.Unseal(data)
+	if err == nil {
+		err = json.Unmarshal(data, &r)
+	}
+	if err != nil {
 		return record{}, fmt.Errorf("its record is damaged: %w", err)
 	}
 	if r.Schema != 1 || !filepath.IsAbs(r.Path) {
@@ -125,7 +129,7 @@ func (e entry) note(src Source) error {
 		if err != nil {
 			return err
 		}
-		if err := e.store.layout.WriteFile(e.path(recordFile), append(data, '\n'), 0o644); err != nil {
+		if err := e.store.layout.WriteFile(e.path(recordFile), caches.Seal(data), 0o644); err != nil {
 			return err
 		}
 	}

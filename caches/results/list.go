@@ -64,7 +64,11 @@ func read(path string) (*Record, error) {
 		return nil, fmt.Errorf("read a result: %w", err)
 	}
 	var record Record
-	if err := json.Unmarshal(data, &record); err != nil || record.Format != Format {
+	data, err = caches.Unseal(data)
+	if err == nil {
+		err = json.Unmarshal(data, &record)
+	}
+	if err != nil || record.Format != Format {
 		return nil, fmt.Errorf("result %s: %w", filepath.Base(path), ErrUseless)
 	}
 	return &record, nil

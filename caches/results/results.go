@@ -97,7 +97,7 @@ func (f Files) Save(_ context.Context, key digest.Digest, record *Record) error 
 	if err != nil {
 		return fmt.Errorf("write the result of %s: %w", key, err)
 	}
-	if err := f.layout.WriteFile(f.path(key), append(data, '\n'), 0o644); err != nil {
+	if err := f.layout.WriteFile(f.path(key), caches.Seal(data), 0o644); err != nil {
 		return fmt.Errorf("write the result of %s: %w", key, err)
 	}
 	return nil

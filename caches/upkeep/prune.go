@@ -27,6 +27,8 @@ type Limits struct {
 	OlderThan time.Duration
 	// OldFormats lets the parts go that are in the format of another version.
 	OldFormats bool
+
+	room int64 // to make below MaxSize, when that is exceeded
 }
 
 // NoLimits let everything stay that somebody could use.
@@ -156,8 +158,8 @@ func (p *pruning) measure() error {
 	}
 	p.report.Size = usage.Total.Bytes
 	p.report.Problems = append(p.report.Problems, usage.Problems...)
-	if p.limits.MaxSize >= 0 {
-		p.excess = usage.Total.Bytes - p.limits.MaxSize
+	if p.limits.MaxSize >= 0 && usage.Total.Bytes > p.limits.MaxSize {
+		p.excess = usage.Total.Bytes - p.limits.MaxSize + p.limits.room
 	}
 	if p.limits.MinFree > 0 {
 		free, err := freeBytes(p.layout.Root())

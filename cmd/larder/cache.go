@@ -25,8 +25,7 @@ func cacheCommand() *cli.Command {
 	}
 	verbs = append(verbs, cacheStatsCommand(), cacheLogsCommand())
 	verbs = append(verbs, &cli.Command{Name: "du", Usage: "show what takes how much room", Flags: []cli.Flag{format}, Action: cacheDU},
-		cachePruneCommand(), cacheCleanCommand())
-	verbs = append(verbs, laterCommands("verify")...)
+		cachePruneCommand(), cacheCleanCommand(), cacheVerifyCommand())
 	verbs = append(verbs, cacheCarryCommands()...)
 	for _, verb := range verbs {
 		verb.OnUsageError = usageError

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -37,7 +38,10 @@ const tendLook = 200 * time.Millisecond
 func tendCommand() *cli.Command {
 	return &cli.Command{
 		Name: "tend", Hidden: true, Usage: "look after the store as long as there is something to do",
-		Flags:  []cli.Flag{&cli.DurationFlag{Name: "pause", Value: tendPause, Usage: "wait `DUR` before syncing"}},
+		Flags: []cli.Flag{
+			&cli.DurationFlag{Name: "pause", Value: tendPause, Usage: "wait `DUR` before syncing"},
+			&cli.StringFlag{Name: "max-size", Usage: "keep the store within `SIZE`, or none"},
+		},
 		Action: cacheTend,
 	}
 }
@@ -52,8 +56,20 @@ func cacheTend(ctx context.Context, command *cli.Command) error {
 		return err
 	}
 	err = shop.tending(command.Duration("pause")).untilDone(ctx)
+	if err == nil {
+		err = shop.keepSmall(ctx, command.String("max-size")) // what was published is safe by now
+	}
 	if err != nil {
 		shop.journal.Warn("tend", "problem", err) // nobody reads what it prints
+	}
+	return err
+}
+
+// keepSmall is the automatic cleaning.
+func (w *workshop) keepSmall(ctx context.Context, size string) error {
+	limit, err := maxSize(size, w.settings)
+	if err == nil {
+		_, err = w.upkeep().Auto(ctx, limit)
 	}
 	return err
 }
@@ -85,7 +101,13 @@ func (w *workshop) leaveWork(result *action.Result) {
 		return
 	}
 	lock.Close()
-	_ = startDetached("--store", w.layout.Root(), "cache", "tend")
+	// The settings of this run's root are not those of the root directory, where
+	// the process runs.
+	args := []string{"--store", w.layout.Root(), "cache", "tend"}
+	if w.settings.MaxSize != "" && os.Getenv("LARDER_MAX_SIZE") == "" {
+		args = append(args, "--max-size", w.settings.MaxSize)
+	}
+	_ = startDetached(args...)
 }
 
 // published reports whether an action left something new in the store: a
@@ -127,7 +149,6 @@ func (t *tending) rounds(ctx context.Context) error {
 			failed = append(failed, err)
 		}
 		if !t.isLeft() {
-			// What was published is safe by now: the place for cleaning.
 			return errors.Join(failed...)
 		}
 		if err := t.makeDurable(ctx); err != nil {
