@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -106,8 +107,8 @@ func walk(n node, visit func(Entry) error) error {
 // it says. It looks at every entry but reads no file. The error wraps
 // [ErrDamaged] when the layer is not what it says.
 func (l Layer) Verify() error {
-	if !l.Present() {
-		return fmt.Errorf("layer %s is missing: %w", l.ID, ErrDamaged)
+	if err := l.Look(); err != nil {
+		return err
 	}
 	entries, bytes, err := measure(l.Path)
 	if err != nil {
@@ -122,9 +123,19 @@ func (l Layer) Verify() error {
 
 // Present reports whether the directory of the layer exists: one look at the
 // file system.
-func (l Layer) Present() bool {
+func (l Layer) Present() bool { return l.Look() == nil }
+
+// Look is [Layer.Present] with a reason. The error wraps [ErrDamaged] when the
+// layer is not there; another says that nobody could look.
+func (l Layer) Look() error {
 	info, err := os.Lstat(l.Path)
-	return err == nil && info.IsDir()
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
+		return fmt.Errorf("layer %s is missing: %w", l.ID, ErrDamaged)
+	}
+	if err != nil {
+		return fmt.Errorf("look at layer %s: %w", l.ID, err)
+	}
+	return nil
 }
 
 // measure counts what is in a directory without its root.

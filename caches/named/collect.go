@@ -21,7 +21,11 @@ func (i instance) collect(head manifest) (trash []string) {
 	if last := i.durable().manifest; last.ID != "" {
 		remaining = append(remaining, last)
 	}
-	for _, id := range i.generations() {
+	ids, err := i.manifests()
+	if err != nil {
+		return nil
+	}
+	for _, id := range ids {
 		if slices.ContainsFunc(remaining, func(m manifest) bool { return m.ID == id }) || i.drop(id) {
 			continue
 		}
@@ -52,8 +56,15 @@ func (i instance) history(head manifest, most int) []manifest {
 	return found
 }
 
-// generations lists the ids of all manifests.
-func (i instance) generations() []string { return i.named(".json") }
+// manifests lists the ids of all manifests. Who removes layers has to know them
+// all: any could be leased.
+func (i instance) manifests() ([]string, error) { return i.named(".json") }
+
+// generations lists the ids of the manifests that can be found.
+func (i instance) generations() []string {
+	ids, _ := i.manifests()
+	return ids
+}
 
 // drop removes a manifest unless somebody holds a lease on it.
 func (i instance) drop(id string) bool {

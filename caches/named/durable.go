@@ -42,7 +42,10 @@ func (i instance) survived(m manifest) bool {
 var errLost = errors.New("it was published shortly before the machine restarted and may not be whole on the disk")
 
 // marks lists the ids of all marked generations, whether they are there or not.
-func (i instance) marks() []string { return i.named(markSuffix) }
+func (i instance) marks() []string {
+	ids, _ := i.named(markSuffix) // one that is missed is not known to be durable
+	return ids
+}
 
 // durable finds the newest marked generation that is there with all its layers.
 // The zero value says that there is none.
@@ -124,15 +127,18 @@ func (i instance) dropMarks() {
 }
 
 // named lists the ids in the folder of generations whose file name ends in
-// suffix.
-func (i instance) named(suffix string) (ids []string) {
-	entries, _ := os.ReadDir(i.path(generationsFolder))
+// suffix. A folder that is missing is empty.
+func (i instance) named(suffix string) (ids []string, err error) {
+	entries, err := os.ReadDir(i.path(generationsFolder))
+	if err != nil && !missing(err) {
+		return nil, fmt.Errorf("list the generations: %w", err)
+	}
 	for _, entry := range entries {
 		if id, ok := strings.CutSuffix(entry.Name(), suffix); ok && validID(id) {
 			ids = append(ids, id)
 		}
 	}
-	return ids
+	return ids, nil
 }
 
 // layerOf names the layer that an entry of the layers folder belongs to: itself

@@ -102,6 +102,9 @@ func (o *Outcome) paths() []string {
 // is released.
 func (c *Checkout) publishLocked(options PublishOptions, d *delta) (trash []string, err error) {
 	head := c.in.load()
+	if err := head.unreadable(); err != nil {
+		return nil, err
+	}
 	stack, err := c.place(head, options, d)
 	if err != nil || d.outcome.Result == Unchanged || d.outcome.Result == Discarded {
 		d.outcome.After = head.manifest.ID

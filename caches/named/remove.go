@@ -87,7 +87,11 @@ func (i instance) lockAll() (locks []*layers.Lock, err error) {
 	}
 	locks = append(locks, first)
 	paths := []string{i.path(useFile)}
-	for _, id := range i.generations() {
+	ids, err := i.manifests()
+	if err != nil {
+		return locks, err
+	}
+	for _, id := range ids {
 		paths = append(paths, i.manifest(id))
 	}
 	for _, path := range paths {

@@ -70,6 +70,15 @@ type state struct {
 	lost error
 }
 
+// unreadable says that the head could not be read for a fault of the disk, which
+// may pass: what is there must not be replaced as if it were damaged.
+func (s state) unreadable() error {
+	if err := errors.Join(s.problem, s.lost); caches.IsFault(err) {
+		return fmt.Errorf("the head cannot be read: %w", err)
+	}
+	return nil
+}
+
 // load reads the head. Where a power cut may have torn it, or something of it is
 // missing or damaged, the last durable generation takes its place; without one
 // the cache is empty, with a problem. What a head names may be dropped while it
@@ -123,8 +132,8 @@ func (i instance) readHead() (string, error) {
 func (i instance) check(m manifest) state {
 	stack := m.stack(i.layers())
 	for _, layer := range stack {
-		if !layer.Present() {
-			return state{problem: fmt.Errorf("generation %s: layer %s is missing: %w", m.ID, layer.ID, layers.ErrDamaged)}
+		if err := layer.Look(); err != nil {
+			return state{problem: fmt.Errorf("generation %s: %w", m.ID, err)}
 		}
 	}
 	return state{manifest: m, stack: stack}

@@ -88,7 +88,11 @@ func (i instance) without(keep int, take func(id string) bool) (Spare, error) {
 	if last := i.durable().manifest; last.ID != "" {
 		remaining = append(remaining, last)
 	}
-	for _, id := range i.generations() {
+	ids, err := i.manifests()
+	if err != nil {
+		return spare, err
+	}
+	for _, id := range ids {
 		if slices.ContainsFunc(remaining, func(m manifest) bool { return m.ID == id }) {
 			continue
 		}

@@ -127,7 +127,7 @@ func (w *ward) recover(what, mark string) {
 
 // sweep tries a fault at many places of a run: once, and from there on for good.
 func (w *ward) sweep(class callClass, errno unix.Errno) {
-	all := &injector{folder: w.store, class: class, first: math.MaxInt, last: math.MaxInt}
+	all := &injector{store: w.store, class: class, first: math.MaxInt, last: math.MaxInt}
 	w.try(all)
 	step := max(all.seen/few, 1)
 	if os.Getenv("LARDER_FAULTS") == "all" {
@@ -137,8 +137,8 @@ func (w *ward) sweep(class callClass, errno unix.Errno) {
 		w.t.Errorf("only %d calls seen", all.seen)
 	}
 	for n := 1; n <= all.seen; n += step {
-		w.try(&injector{folder: w.store, class: class, errno: errno, first: n, last: n})
-		w.try(&injector{folder: w.store, class: class, errno: errno, first: n, last: math.MaxInt})
+		w.try(&injector{store: w.store, class: class, errno: errno, first: n, last: n})
+		w.try(&injector{store: w.store, class: class, errno: errno, first: n, last: math.MaxInt})
 	}
 	w.t.Logf("%v at %d places", errno, all.seen)
 }
@@ -153,5 +153,49 @@ func TestARunOutlivesFaultsOfTheDisk(t *testing.T) {
 		{"not permitted", changes, unix.EACCES}, {"broken reads", reads, unix.EIO}, {"nothing readable", reads, unix.EACCES},
 	} {
 		t.Run(c.name, func(t *testing.T) { newWard(t).sweep(c.class, c.errno) })
+	}
+}
+
+// parts lists what of a cache may become unreadable by itself.
+func (w *ward) parts() []string {
+	var parts []string
+	for _, pattern := range []string{"named-v1/*/head", "named-v1/*/ref.json", "named-v1/*/generations", "layers-v1/????????????????????????????????"} {
+		found, err := filepath.Glob(filepath.Join(w.store, pattern))
+		check(w.t, err)
+		parts = append(parts, found...)
+	}
+	if len(parts) != 8 {
+		w.t.Fatalf("the parts of two caches: %q", parts)
+	}
+	return parts
+}
+
+// TestOnePartThatCannotBeRead: the run goes on, and what cannot be read is not
+// replaced as if it were gone.
+func TestOnePartThatCannotBeRead(t *testing.T) {
+	w := newWard(t)
+	for _, part := range w.parts() {
+		w.try(&injector{store: w.store, folder: part, class: reads, errno: unix.EIO, first: 1, last: math.MaxInt})
+	}
+}
+
+// TestVerbsReportWhatCannotBeRead: they end well and name the cache and the reason.
+func TestVerbsReportWhatCannotBeRead(t *testing.T) {
+	w := newWard(t)
+	for _, part := range w.parts() {
+		for _, args := range [][]string{{"list", "--format", "json"}, {"prune", "--max-size", "none"}, {"info"}} {
+			in := &injector{store: w.store, folder: part, class: reads, errno: unix.EIO, first: 1, last: math.MaxInt}
+			stdout, stderr, code := in.run(t, w.root, append([]string{"cache"}, args...)...)
+			if code != 0 {
+				t.Errorf("cache %s without %s: exit code %d: %s", args[0], part, code, stderr)
+			}
+			isReported := strings.Contains(stdout, `"status":"corrupt"`) && strings.Contains(stdout, "input/output error")
+			if args[0] == "list" && !isReported {
+				t.Errorf("cache list without %s: %s", part, stdout)
+			}
+		}
+	}
+	if said := w.healthy("cat m/x a/first"); said != "first\nfirst\n" {
+		t.Errorf("afterwards the caches hold %q", said)
 	}
 }

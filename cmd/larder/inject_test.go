@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -120,7 +121,8 @@ type (
 
 // injector decides which calls fail.
 type injector struct {
-	folder string // calls about what is in it
+	store  string // of the larder that runs
+	folder string // calls about what is in it fail; "" is the store
 	class  callClass
 	errno  unix.Errno
 	first  int // the number of the first call that fails, from 1
@@ -133,6 +135,7 @@ type injector struct {
 // run runs larder under the injector.
 func (in *injector) run(t testing.TB, dir string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
+	in.folder = cmp.Or(in.folder, in.store)
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	check(t, err)
 	ours, theirs := pair[0], os.NewFile(uintptr(pair[1]), "listener")
@@ -141,7 +144,7 @@ func (in *injector) run(t testing.TB, dir string, args ...string) (stdout, stder
 	var out, said bytes.Buffer
 	command := &exec.Cmd{
 		Path: program, Args: append([]string{injected}, args...), Dir: dir, ExtraFiles: []*os.File{theirs}, Stdout: &out, Stderr: &said,
-		Env: append(os.Environ(), "LARDER_STORE="+in.folder, "GORACE="+noRaceSleep),
+		Env: append(os.Environ(), "LARDER_STORE="+in.store, "GORACE="+noRaceSleep),
 	}
 	check(t, command.Start())
 	theirs.Close()
@@ -232,7 +235,7 @@ func (in *injector) fails(asked *notice) bool {
 	if in.seen < in.first || in.seen > in.last {
 		return false
 	}
-	in.said = append(in.said, strings.ReplaceAll(fmt.Sprintf("%d: call %d on %v", in.seen, asked.Nr, paths), in.folder, "STORE"))
+	in.said = append(in.said, strings.ReplaceAll(fmt.Sprintf("%d: call %d on %v", in.seen, asked.Nr, paths), in.store, "STORE"))
 	return true
 }
 
