@@ -1,13 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"syscall"
 
 	"larder/executor/action"
 )
 
 // writeDown logs the end of a run. That the journal cannot be written is worth a
-// warning when it is the only one: a full disk is one thing to be told of.
+// warning only when the disk is full and nothing else has said so: who may only
+// read a store knows that.
 func (w *workshop) writeDown(result *action.Result, problem error) {
 	facts := []any{
 		"status", string(result.Status), "exit_code", result.ExitCode, "cached", result.Cached,
@@ -18,7 +21,8 @@ func (w *workshop) writeDown(result *action.Result, problem error) {
 	} else {
 		w.journal.Log("run-ended", facts...)
 	}
-	if problem := w.journal.Problem(); problem != nil && len(result.Warnings) == 0 {
-		result.Warnings = append(result.Warnings, fmt.Sprintf("what happened was not written down, nothing else is wrong: %v", problem))
+	full := w.journal.Problem()
+	if len(result.Warnings) == 0 && (errors.Is(full, syscall.ENOSPC) || errors.Is(full, syscall.EDQUOT)) {
+		result.Warnings = append(result.Warnings, fmt.Sprintf("what happened was not written down, nothing else is wrong: %v", full))
 	}
 }
