@@ -21,7 +21,9 @@
 // [Changes] lists what that upper directory changes on the stack below it,
 // [Prune] drops what must not be kept, and [Commit] renames the rest to its
 // place in the store. From then on nobody writes to it: [Flatten] merges layers
-// into a new one by hard links and leaves the old ones as they are.
+// into a new one by hard links and leaves the old ones as they are. [WriteSum]
+// lists what a layer holds in a file beside it, and [CheckSum] finds every byte
+// that has changed since.
 //
 // # What may be shared, and what a crash leaves
 //

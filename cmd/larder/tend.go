@@ -145,11 +145,14 @@ func (t *tending) untilDone(ctx context.Context) error {
 func (t *tending) rounds(ctx context.Context) error {
 	var failed []error
 	for {
-		if err := t.gather(ctx); err != nil {
+		if _, err := t.tender.Arrange(ctx); err != nil {
 			failed = append(failed, err)
 		}
 		if !t.isLeft() {
 			return errors.Join(failed...)
+		}
+		if err := t.gather(ctx); err != nil {
+			failed = append(failed, err)
 		}
 		if err := t.makeDurable(ctx); err != nil {
 			return errors.Join(append(failed, err)...)
