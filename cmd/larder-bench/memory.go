@@ -26,7 +26,7 @@ func peakMemory(ctx context.Context, b *bench) ([]row, error) {
 	defer os.RemoveAll(repository)
 	defer os.RemoveAll(b.path("store-big"))
 	command := exec.CommandContext(ctx, b.larder, "run", "-i", "input", "-o", "output", "--", "sh", "-c", "cp input output && echo more >>output")
-	command.Dir, command.Env = repository, append(os.Environ(), "LARDER_STORE="+b.path("store-big"))
+	command.Dir, command.Env = repository, append(os.Environ(), "LARDER_STORE="+b.path("store-big"), "LARDER_BACKGROUND=off")
 	peak, err := highWater(command)
 	if err != nil {
 		return nil, fmt.Errorf("run the action: %w", err)

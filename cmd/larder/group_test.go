@@ -73,7 +73,7 @@ func (c club) root(user int) string { return filepath.Join(c.place, fmt.Sprint(u
 func (c club) as(user int, args ...string) *exec.Cmd {
 	command := exec.Command("/bin/sh", append([]string{"-c", `umask 077; exec "$@"`, "sh"}, args...)...)
 	command.Dir = c.root(user)
-	command.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + c.root(user), "LARDER_STORE=" + c.store, "TMPDIR=" + os.TempDir(), "GORACE=" + noRaceSleep}
+	command.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + c.root(user), "LARDER_STORE=" + c.store, "LARDER_BACKGROUND=off", "TMPDIR=" + os.TempDir(), "GORACE=" + noRaceSleep}
 	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(user), Gid: uint32(user), Groups: []uint32{group}}}
 	return command
 }

@@ -22,6 +22,10 @@ func TestMain(m *testing.M) {
 		writeNote(note)
 		return
 	}
+	// A test removes its store when it has ended, so nothing may still work there.
+	if _, isSet := os.LookupEnv("LARDER_BACKGROUND"); !isSet {
+		os.Setenv("LARDER_BACKGROUND", "off")
+	}
 	testscript.Main(m, map[string]func(){
 		injected: becomeInjected,
 		"larder": func() {
