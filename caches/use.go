@@ -92,7 +92,7 @@ func (l Layout) share(name string) (*os.File, error) {
 			return file, nil
 		}
 		file.Close()
-		if err != nil {
+		if err := errors.Join(err, ignoreMissing(thereErr)); err != nil {
 			return nil, err
 		}
 	}

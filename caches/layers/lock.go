@@ -46,9 +46,8 @@ func Lease(ctx context.Context, path string) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !lock.linked(path) {
-		lock.Close()
-		return nil, fmt.Errorf("take a lease: %s was removed: %w", path, fs.ErrNotExist)
+	if err := lock.stillAt(path); err != nil {
+		return nil, fmt.Errorf("take a lease: %w", err)
 	}
 	return lock, nil
 }
@@ -85,9 +84,8 @@ func try(file *os.File, path string) (*Lock, error) {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
 	lock := &Lock{file}
-	if !lock.linked(path) {
-		lock.Close()
-		return nil, fmt.Errorf("lock %s: removed meanwhile: %w", path, fs.ErrNotExist)
+	if err := lock.stillAt(path); err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
 	}
 	return lock, nil
 }
@@ -99,15 +97,23 @@ func (l *Lock) Close() {
 	}
 }
 
-// linked reports whether the locked file is still the one at path. A lock on a
-// file that was removed protects nothing.
-func (l *Lock) linked(path string) bool {
+// stillAt looks whether the locked file is still the one at path, and closes the
+// lock when it is not: on a file that was removed it protects nothing. The error
+// wraps fs.ErrNotExist then, and not when nobody can look, as on a disk that
+// fails: trying again would never end.
+func (l *Lock) stillAt(path string) error {
 	mine, err := l.file.Stat()
-	if err != nil {
-		return false
+	var there fs.FileInfo
+	if err == nil {
+		there, err = os.Lstat(path)
 	}
-	there, err := os.Lstat(path)
-	return err == nil && os.SameFile(mine, there)
+	if err == nil && !os.SameFile(mine, there) {
+		err = fmt.Errorf("%s was replaced meanwhile: %w", path, fs.ErrNotExist)
+	}
+	if err != nil {
+		l.Close()
+	}
+	return err
 }
 
 // waitFor returns a nil lock when the file at path was replaced meanwhile.
@@ -121,11 +127,17 @@ func waitFor(ctx context.Context, path string) (*Lock, error) {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
 	lock, err := hold(ctx, file, unix.LOCK_EX)
-	if err != nil || lock.linked(path) {
-		return lock, err
+	if err != nil {
+		return nil, err
 	}
-	lock.Close()
-	return nil, nil
+	err = lock.stillAt(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	return lock, nil
 }
 
 // hold waits in the kernel, so nothing is polled. The wait cannot be broken

@@ -37,6 +37,9 @@ func (c *Checkout) Publish(ctx context.Context, options PublishOptions) (outcome
 }
 
 func (c *Checkout) publish(ctx context.Context, options PublishOptions, outcome *Outcome) error {
+	if err := c.base.unreadable(); err != nil {
+		return err // what it started from is not what is there
+	}
 	changes, err := c.changes()
 	if err != nil {
 		return err
