@@ -111,8 +111,9 @@ func TestUnreadableFilesAreReportedAndTheRestIsChecked(t *testing.T) {
 	if os.Getuid() == 0 {
 		t.Skip("root can read everything")
 	}
-	_, layer := summed(t, layertest.Tree{"a": "x", "d/b": "y", "e": "z"}, "chmod 0 a")
+	_, layer := summed(t, layertest.Tree{"a": "x", "d/b": "y", "e": "z"}, "")
 	shell(t, layer.Path, "chmod 0 d; printf q >e")
+	t.Cleanup(func() { shell(t, layer.Path, "chmod 755 d") })
 	found, err := flaws(layer)
 	if text := strings.Join(found, "|"); err != nil || !strings.Contains(text, "e: content differs") || !strings.Contains(text, "d/b: missing") {
 		t.Errorf("found %q, %v", found, err)

@@ -41,6 +41,8 @@ func atRisk(t *testing.T, c *namedtest.Cache) (paths []string) {
 		safe[filepath.Join(filepath.Dir(filepath.Dir(mark)), "ref.json")] = true // older than the mark
 		data, err := os.ReadFile(manifest)
 		namedtest.Check(t, err)
+		data, err = caches.Unseal(data)
+		namedtest.Check(t, err)
 		var content struct {
 			Layers []struct {
 				ID string `json:"id"`
