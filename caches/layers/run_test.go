@@ -68,13 +68,19 @@ func TestSweepLeavesLiveRuns(t *testing.T) {
 	check(t, os.MkdirAll(filepath.Join(layout.Runs(), "run-dead", "x"), 0o755))
 	old := filepath.Join(layout.Temp(), "write-old")
 	check(t, os.WriteFile(old, nil, 0o600))
-	check(t, os.Chtimes(old, time.Now(), time.Now().Add(-48*time.Hour)))
+	check(t, os.Chtimes(old, time.Now().Add(-48*time.Hour), time.Now().Add(-48*time.Hour)))
+	blob := filepath.Join(layout.Temp(), "blob-new") // about to get its name, with the time of its content
+	check(t, os.WriteFile(blob, nil, 0o600))
+	check(t, os.Chtimes(blob, time.Now(), time.Unix(1e9, 0)))
 	check(t, os.WriteFile(filepath.Join(layout.Temp(), "write-new"), nil, 0o600))
 	check(t, os.Mkdir(filepath.Join(layout.Temp(), "trash-1"), 0o700))
 	swept, err := layers.Sweep(layout)
 	check(t, err)
 	if swept != (layers.Swept{Runs: 1, Temps: 2}) {
 		t.Errorf("swept %+v", swept)
+	}
+	if _, err := os.Lstat(blob); err != nil {
+		t.Errorf("a blob on its way: %v", err)
 	}
 	if _, err := live.Private("still there"); err != nil {
 		t.Error(err)

@@ -92,6 +92,12 @@ func leftover(path string) bool {
 	if IsTrash(path) {
 		return true
 	}
+	// A blob on its way has the modification time of its content already, which
+	// is long ago; its access time says that it is new.
+	used, err := caches.LastUsed(path)
+	if err != nil || time.Since(used) <= staleTemp {
+		return false
+	}
 	info, err := os.Lstat(path)
 	return err == nil && time.Since(info.ModTime()) > staleTemp
 }

@@ -213,10 +213,13 @@ func (p *pruning) one(c candidate) {
 }
 
 func (p *pruning) carryOut(c candidate) error {
-	if p.dry {
-		return nil
+	if !p.dry {
+		return c.remove()
 	}
-	return c.remove()
+	if c.Kind == Caches { // of which a part may go first, and then the whole
+		p.ledger.forget(c.paths)
+	}
+	return nil
 }
 
 // stays notes why an item is still there.
