@@ -45,6 +45,11 @@ const maxRounds = 10
 // another costs time with what differs. Two processes that make the same tree
 // at once both succeed: the second finds the first one's and drops its own.
 func (s *Store) Tree(ctx context.Context, tree *digest.Tree, options TreeOptions) (layers.Stack, error) {
+	if s.behind != nil {
+		if laid, err := s.behind.findTree(tree.Root); err == nil {
+			return laid.stack, nil
+		}
+	}
 	for range maxRounds {
 		laid, err := s.findTree(tree.Root)
 		if err == nil {

@@ -18,7 +18,7 @@ import (
 )
 
 // few is how many places of a run a fault is tried at; the variable
-// LARDER_FAULTS=all tries each.
+// LARDER_STRESS tries each.
 const few = 5
 
 // ward is a store with two caches, and a root with an input.
@@ -85,13 +85,12 @@ func (w *ward) isWhole(stdout string) bool {
 }
 
 // judge looks at how the run ended. The output lies on the disk of the store when
-// the command has ended, so a disk that gives nothing back from then on has lost
-// it; larder says so.
+// the command has ended, so a disk that does not give it back has lost it; larder
+// says so.
 func (w *ward) judge(in *injector, what, stderr string, code int) {
 	w.t.Helper()
 	lines := strings.Count(stderr, "\n")
-	isDead := in.class == reads && in.last == math.MaxInt
-	if isDead && code == codeFailed && strings.Contains(stderr, " output out: ") && lines <= 2 {
+	if in.class == reads && code == codeFailed && strings.Contains(stderr, " output out: ") && lines <= 2 {
 		return
 	}
 	if code != 0 || lines > 1 || lines == 1 && !strings.HasPrefix(stderr, "larder: warning: ") {
@@ -137,7 +136,7 @@ func (w *ward) sweep(class callClass, errno unix.Errno) {
 	all := &injector{store: w.store, class: class, first: math.MaxInt, last: math.MaxInt}
 	w.try(all)
 	step := max(all.seen/few, 1)
-	if os.Getenv("LARDER_FAULTS") == "all" {
+	if os.Getenv("LARDER_STRESS") != "" {
 		step = 1
 	}
 	if all.seen < few {
