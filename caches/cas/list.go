@@ -81,6 +81,22 @@ func (s *Store) FilesOf(d digest.Digest) []File {
 	return files
 }
 
+// Look says whether the blob is there, without reading it: the error wraps
+// [ErrMissing] when it is not, and is another one when nobody can tell. It does
+// not count as a use.
+func (s *Store) Look(d digest.Digest) error {
+	for _, f := range []form{plain, executable} {
+		info, err := os.Lstat(s.path(d, f))
+		if err == nil && info.Size() == d.Size() {
+			return nil
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("look for blob %s: %w", d, err)
+		}
+	}
+	return fmt.Errorf("blob %s: %w", d, ErrMissing)
+}
+
 // VerifyFile reads the file of a blob and compares it with its digest. The error
 // wraps [ErrCorrupt] when they differ. It does not count as a use of the blob.
 func (s *Store) VerifyFile(f File) error {

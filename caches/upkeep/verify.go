@@ -167,14 +167,17 @@ func (v *verifying) result(kept results.Kept) error {
 		return err
 	}
 	for _, d := range single {
-		if len(store.FilesOf(d)) == 0 {
-			return fmt.Errorf("it needs blob %s: %w", d, cas.ErrMissing)
+		if err := store.Look(d); err != nil {
+			return fmt.Errorf("what it needs: %w", err)
 		}
 	}
 	for _, root := range trees {
 		err := digest.Walk(v.ctx, cas.Unnoted{Store: store}, root, func(path string, entry digest.Entry) error {
-			if entry.Kind == digest.KindFile && len(store.FilesOf(entry.Digest)) == 0 {
-				return fmt.Errorf("it needs blob %s for %s: %w", entry.Digest, path, cas.ErrMissing)
+			if entry.Kind != digest.KindFile {
+				return nil
+			}
+			if err := store.Look(entry.Digest); err != nil {
+				return fmt.Errorf("what it needs for %s: %w", path, err)
 			}
 			return nil
 		})

@@ -27,7 +27,7 @@ func (v *verifying) tree(store *cas.Store, row cas.TreeRow) (problem string, sta
 		return nil
 	})
 	if err != nil {
-		return "the list of its files cannot be used: " + err.Error(), Damaged
+		return "the list of its files cannot be used: " + err.Error(), stateOf(err, cas.ErrMissing, cas.ErrCorrupt, digest.ErrTree)
 	}
 	if err := row.Stack().Walk(check.entry); err != nil {
 		return err.Error(), stateOf(err, errDiffers)
