@@ -97,7 +97,8 @@ func MakeFolder(path string, kind FolderKind) error {
 	return err
 }
 
-// makePrivate makes a folder that does not hand its group down, even where the
+// makePrivate makes a folder that only its owner writes to, whatever the umask;
+// the root keeps others out. It does not hand its group down, even where the
 // store lies below a directory that does: the sandbox of an ordinary user can
 // map no group but the user's own.
 func makePrivate(path string) error {
@@ -105,8 +106,8 @@ func makePrivate(path string) error {
 		return err
 	}
 	info, err := os.Lstat(path)
-	if err == nil && info.Mode()&fs.ModeSetgid != 0 {
-		err = os.Chmod(path, info.Mode().Perm())
+	if err == nil && info.Mode()&^fs.ModeDir != 0o755 {
+		err = os.Chmod(path, 0o755)
 	}
 	return err
 }
