@@ -65,7 +65,12 @@ func (r treeRecord) write(folder string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(folder, recordFile), caches.Seal(data), 0o644)
+	path := filepath.Join(folder, recordFile)
+	if err := os.WriteFile(path, caches.Seal(data), 0o644); err != nil {
+		return err
+	}
+	// Whatever the umask: in a shared store others look what there is.
+	return errors.Join(os.Chmod(path, 0o644), os.Chmod(folder, 0o755))
 }
 
 // readTree reads the record of a folder. A folder without a sound one, or with

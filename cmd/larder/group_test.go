@@ -130,6 +130,11 @@ func TestAGroupSharesAStore(t *testing.T) {
 			t.Errorf("step %d said %q, cached %s, %s, %s", i, said, result.Cached, outcomes(result), warned)
 		}
 	}
+	for _, verb := range []string{"list", "du", "prune"} {
+		if out, err := c.as(bob, c.larder, "cache", verb).CombinedOutput(); err != nil || strings.Contains(string(out), "warning") {
+			t.Errorf("cache %s: %v: %s", verb, err, out)
+		}
+	}
 	out, err := os.ReadFile(filepath.Join(c.root(bob), "out"))
 	info, statErr := os.Stat(filepath.Join(c.root(bob), "out"))
 	if err != nil || statErr != nil || len(out) != 0 || info.Mode().Perm() != 0o600 {
