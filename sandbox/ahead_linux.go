@@ -19,11 +19,11 @@ type Ahead struct {
 	box   *box
 }
 
-// Start begins to make a sandbox. Of cfg only View, Network and Hostname count;
-// Private, mounts and the command follow with [Ahead.Run]. It returns as soon as
+// Start begins to make a sandbox. Of cfg only View, Network,
+// AllowUserns and Hostname count; Private, mounts and the command follow with [Ahead.Run]. It returns as soon as
 // process 1 is there; whether the sandbox can be made is told by the run.
 func Start(cfg Config) (*Ahead, error) {
-	return begin(&Config{View: cfg.View, Network: cfg.Network, Hostname: cfg.Hostname}, nil)
+	return begin(&Config{View: cfg.View, Network: cfg.Network, AllowUserns: cfg.AllowUserns, Hostname: cfg.Hostname}, nil)
 }
 
 // begin starts a sandbox without the mounts of the view that the targets cover.
@@ -53,7 +53,7 @@ func (a *Ahead) Close() {
 	}
 }
 
-// Run is [Run] in this sandbox. View, Network and Hostname of cfg do not count:
+// Run is [Run] in this sandbox. View, Network, AllowUserns and Hostname of cfg do not count:
 // they are those of [Start]. It may be called once.
 func (a *Ahead) Run(ctx context.Context, cfg Config) (Status, error) {
 	return a.run(ctx, cfg, monotonic())
@@ -64,7 +64,7 @@ func (a *Ahead) run(ctx context.Context, cfg Config, began int64) (Status, error
 	if a.box == nil {
 		return Status{ExitCode: -1}, configError("a sandbox that was made ahead serves one run")
 	}
-	cfg.View, cfg.Network, cfg.Hostname = a.cfg.View, a.cfg.Network, a.cfg.Hostname
+	cfg.View, cfg.Network, cfg.AllowUserns, cfg.Hostname = a.cfg.View, a.cfg.Network, a.cfg.AllowUserns, a.cfg.Hostname
 	if ctx.Err() != nil {
 		a.Close()
 		return Status{ExitCode: -1, Killed: true}, nil

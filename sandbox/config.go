@@ -97,6 +97,10 @@ type Config struct {
 	Private string
 	// Network is which network is reachable.
 	Network Network
+	// AllowUserns lets processes make user namespaces, and in them namespaces of
+	// other kinds and mounts. It puts the parts of the kernel within reach that
+	// Run otherwise keeps away; nothing that the sandbox hides becomes visible.
+	AllowUserns bool
 	// Hostname replaces the host name; empty means [UserName].
 	Hostname string
 

@@ -46,7 +46,7 @@ func advices(stage string) map[syscall.Errno]string {
 	switch stage {
 	case stageClone:
 		return map[syscall.Errno]string{
-			syscall.EPERM:  "unprivileged user namespaces are switched off here; allow them (sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0), or in a container drop its seccomp restriction on clone",
+			syscall.EPERM:  "user namespaces are not allowed here; in a sandbox of larder run the outer one with --allow-userns, else allow them (sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0), or in a container drop its seccomp restriction on clone",
 			syscall.ENOSPC: "the limit of namespaces is reached; raise the sysctls user.max_user_namespaces and its neighbours",
 			syscall.EUSERS: "user namespaces are nested too deeply; run outside of the other sandbox",
 			syscall.EAGAIN: "the limit of processes is reached; raise ulimit -u or run fewer at a time",

@@ -23,6 +23,7 @@ const (
 	mountOverlay
 	mountTmpfs
 	mountProc
+	mountSealed // a part of /proc again, read-only
 	mountPts
 )
 
@@ -65,7 +66,7 @@ func layOutBase(cfg *Config, f facts) tree {
 	t.symlinks = append(deviceLinks(), cfg.View.Symlinks...)
 	t.files = slices.Concat(identityFiles(cfg), cfg.View.Files, f.view.Files)
 	t.directories = append(t.directories, WorkDir, HomeDir, "/tmp", "/proc", "/dev/pts", "/dev/shm", "/sys", "/run", "/var/tmp")
-	t.mounts = deviceMounts()
+	t.mounts = append(deviceMounts(), procMounts(cfg, f)...)
 	t.bind(cfg.View.Binds, f)
 	t.arrange(f)
 	return t
@@ -160,11 +161,21 @@ func deviceLinks() []Symlink {
 }
 
 func deviceMounts() []mount {
-	mounts := []mount{{kind: mountProc, target: "/proc"}, {kind: mountPts, target: "/dev/pts"}}
+	mounts := []mount{{kind: mountPts, target: "/dev/pts"}}
 	for _, name := range []string{"null", "zero", "full", "random", "urandom", "tty"} {
 		mounts = append(mounts, mount{kind: mountDevice, target: "/dev/" + name, source: "/dev/" + name, file: true})
 	}
 	return append(mounts, memoryMount("/dev/shm", "1777"))
+}
+
+// procMounts gives /proc. Who makes user namespaces writes to files of its own
+// process there.
+func procMounts(cfg *Config, f facts) []mount {
+	mounts := []mount{{kind: mountProc, target: "/proc", writable: cfg.AllowUserns}}
+	for _, path := range f.sealed {
+		mounts = append(mounts, mount{kind: mountSealed, target: path, file: f.files[path]})
+	}
+	return mounts
 }
 
 // privateMounts gives /tmp and the home a place on disk, or in memory when the

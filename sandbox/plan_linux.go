@@ -71,7 +71,7 @@ func (p *program) planRun(cfg *Config, f facts) bool {
 	t.mountAll(p.placed, rest)
 	t.enterRoot()
 	t.enterDirectory(cfg)
-	t.confine(systemCallFilter())
+	t.confine(systemCallFilter(cfg))
 	p.orders.setup = t.calls(t.steps)
 	p.setup = append(p.setup, t.steps...)
 	t.planStages(cfg, f, p)
@@ -282,10 +282,18 @@ func (t *table) make(m *mount) {
 		t.at(stageTmpfs, m.target)
 		t.fileSystem("tmpfs", m.options, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV)
 	case mountProc:
-		// Read-only as a whole: what root may write there is root's by its user
-		// id, which the user of the sandbox has when root runs it.
+		// Read-only: what root may write there is root's by its user id, which
+		// the user of the sandbox has when root runs it.
 		t.at(stageProc, "")
-		t.fileSystem("proc", nil, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
+		attributes := unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
+		if !m.writable {
+			attributes |= unix.MOUNT_ATTR_RDONLY
+		}
+		t.fileSystem("proc", nil, attributes)
+	case mountSealed:
+		t.at(stageProc, m.target)
+		t.call(unix.SYS_OPEN_TREE, regRoot.operand(), t.text(relative(m.target)), num(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)).into(regMount)
+		t.restrict(m.writable)
 	case mountPts:
 		t.at(stageDev, m.target)
 		t.fileSystem("devpts", [][2]string{{"mode", "0620"}, {"ptmxmode", "0666"}}, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NOEXEC)

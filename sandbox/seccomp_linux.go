@@ -69,21 +69,50 @@ type rule struct {
 // process trace only its equals in the sandbox.
 func refusedCalls() []uint32 {
 	return []uint32{
-		unix.SYS_MOUNT, unix.SYS_UMOUNT2, unix.SYS_PIVOT_ROOT, unix.SYS_CHROOT, unix.SYS_FSOPEN, unix.SYS_FSCONFIG, unix.SYS_FSMOUNT,
-		unix.SYS_FSPICK, unix.SYS_OPEN_TREE, unix.SYS_MOVE_MOUNT, unix.SYS_MOUNT_SETATTR, unix.SYS_UNSHARE, unix.SYS_SETNS,
 		unix.SYS_BPF, unix.SYS_PERF_EVENT_OPEN, unix.SYS_USERFAULTFD, unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY, unix.SYS_KEYCTL,
 		unix.SYS_KEXEC_LOAD, unix.SYS_KEXEC_FILE_LOAD, unix.SYS_INIT_MODULE, unix.SYS_FINIT_MODULE, unix.SYS_DELETE_MODULE,
 		unix.SYS_REBOOT, unix.SYS_SWAPON, unix.SYS_SWAPOFF, unix.SYS_ACCT, unix.SYS_QUOTACTL, unix.SYS_QUOTACTL_FD, unix.SYS_SYSLOG,
-		unix.SYS_SETTIMEOFDAY, unix.SYS_CLOCK_SETTIME, unix.SYS_CLOCK_ADJTIME, unix.SYS_ADJTIMEX, unix.SYS_SETHOSTNAME, unix.SYS_SETDOMAINNAME,
+		unix.SYS_SETTIMEOFDAY, unix.SYS_CLOCK_SETTIME, unix.SYS_CLOCK_ADJTIME, unix.SYS_ADJTIMEX,
 		unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_LOOKUP_DCOOKIE, unix.SYS_VHANGUP, unix.SYS_NFSSERVCTL,
 		unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_MOVE_PAGES, unix.SYS_MIGRATE_PAGES,
 		unix.SYS_FANOTIFY_INIT, unix.SYS_PIDFD_GETFD,
 	}
 }
 
+// nestingCalls make a sandbox in a sandbox. They are refused unless that is
+// wanted: with capabilities in a namespace of its own, a process reaches parts
+// of the kernel that were written for root.
+func nestingCalls() []uint32 {
+	return []uint32{
+		unix.SYS_MOUNT, unix.SYS_UMOUNT2, unix.SYS_PIVOT_ROOT, unix.SYS_CHROOT, unix.SYS_FSOPEN, unix.SYS_FSCONFIG, unix.SYS_FSMOUNT,
+		unix.SYS_FSPICK, unix.SYS_OPEN_TREE, unix.SYS_MOVE_MOUNT, unix.SYS_MOUNT_SETATTR, unix.SYS_SETNS, unix.SYS_SETHOSTNAME, unix.SYS_SETDOMAINNAME,
+	}
+}
+
+// namespaceRules decide on new namespaces. Of cgroup namespaces there are none
+// even where others are wanted: root's user could change limits in them.
+func namespaceRules(cfg *Config) []rule {
+	if cfg.AllowUserns {
+		return []rule{
+			{number: unix.SYS_CLONE, body: noneOf(unix.CLONE_NEWCGROUP)},
+			{number: unix.SYS_UNSHARE, body: noneOf(unix.CLONE_NEWCGROUP)},
+		}
+	}
+	policy := []rule{{number: unix.SYS_CLONE, body: noneOf(cloneNewAll)}, {number: unix.SYS_UNSHARE, verdict: refused(syscall.EPERM)}}
+	for _, number := range nestingCalls() {
+		policy = append(policy, rule{number: number, verdict: refused(syscall.EPERM)})
+	}
+	return policy
+}
+
+// noneOf refuses a call whose first argument has one of the flags.
+func noneOf(flags uint32) []instruction {
+	return []instruction{argument(0), unless(unix.BPF_JSET, flags), ret(allowed), ret(refused(syscall.EPERM))}
+}
+
 // rules is the whole policy, sorted by number.
-func rules() []rule {
-	var policy []rule
+func rules(cfg *Config) []rule {
+	policy := namespaceRules(cfg)
 	for _, number := range slices.Concat(refusedCalls(), archRefusedCalls()) {
 		policy = append(policy, rule{number: number, verdict: refused(syscall.EPERM)})
 	}
@@ -92,9 +121,6 @@ func rules() []rule {
 		policy = append(policy, rule{number: number, verdict: refused(syscall.ENOSYS)})
 	}
 	policy = append(policy,
-		rule{number: unix.SYS_CLONE, body: []instruction{
-			argument(0), unless(unix.BPF_JSET, cloneNewAll), ret(allowed), ret(refused(syscall.EPERM)),
-		}},
 		rule{number: unix.SYS_IOCTL, body: oneOf(1, refused(syscall.EPERM), allowed, unix.TIOCSTI, unix.TIOCLINUX)},
 		rule{number: unix.SYS_SOCKET, body: oneOf(0, allowed, refused(syscall.EAFNOSUPPORT),
 			unix.AF_UNIX, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK)},
@@ -152,8 +178,8 @@ func search(code []instruction, policy []rule) []instruction {
 }
 
 // systemCallFilter gives the filter as the kernel takes it.
-func systemCallFilter() []byte {
-	program := assemble(rules())
+func systemCallFilter(cfg *Config) []byte {
+	program := assemble(rules(cfg))
 	code := make([]byte, 0, len(program)*instructionSize)
 	for _, i := range program {
 		code = binary.NativeEndian.AppendUint16(code, i.op)

@@ -16,8 +16,13 @@ import (
 // reads words in network order, so that is how they are written here.
 func decide(t testing.TB, arch, number uint32, args ...uint32) verdict {
 	t.Helper()
+	return decideFor(t, &Config{}, arch, number, args...)
+}
+
+func decideFor(t testing.TB, cfg *Config, arch, number uint32, args ...uint32) verdict {
+	t.Helper()
 	var program []bpf.Instruction
-	for _, i := range assemble(rules()) {
+	for _, i := range assemble(rules(cfg)) {
 		program = append(program, bpf.RawInstruction{Op: i.op, Jt: i.yes, Jf: i.no, K: i.constant}.Disassemble())
 	}
 	machine, err := bpf.NewVM(program)
@@ -67,7 +72,7 @@ func TestFilter(t *testing.T) {
 // The search tree is held against a plain look-up.
 func TestFilterDecidesByThePolicy(t *testing.T) {
 	policy := map[uint32]rule{}
-	for _, rule := range rules() {
+	for _, rule := range rules(&Config{}) {
 		policy[rule.number] = rule
 	}
 	rapid.Check(t, func(rt *rapid.T) {
@@ -84,9 +89,35 @@ func TestFilterDecidesByThePolicy(t *testing.T) {
 }
 
 func TestEveryRefusedCallIsRefused(t *testing.T) {
-	for _, rule := range rules() {
+	for _, rule := range rules(&Config{}) {
 		if got := decide(t, nativeArch, rule.number); rule.body == nil && got != rule.verdict {
 			t.Errorf("call %d: got %#x, want %#x", rule.number, got, rule.verdict)
+		}
+	}
+}
+
+// With user namespaces all that belongs to them passes, and nothing else.
+func TestFilterWithUserNamespaces(t *testing.T) {
+	nested := &Config{AllowUserns: true}
+	for _, number := range nestingCalls() {
+		if got := decideFor(t, nested, nativeArch, number); got != allowed {
+			t.Errorf("call %d: got %#x", number, got)
+		}
+	}
+	for _, number := range refusedCalls() {
+		if got := decideFor(t, nested, nativeArch, number); got != refused(syscall.EPERM) {
+			t.Errorf("call %d is allowed", number)
+		}
+	}
+	for _, number := range []uint32{unix.SYS_CLONE, unix.SYS_UNSHARE} {
+		if got := decideFor(t, nested, nativeArch, number, unix.CLONE_NEWUSER|unix.CLONE_NEWNS); got != allowed {
+			t.Errorf("call %d with a user namespace: got %#x", number, got)
+		}
+		if got := decideFor(t, nested, nativeArch, number, unix.CLONE_NEWUSER|unix.CLONE_NEWCGROUP); got == allowed {
+			t.Errorf("call %d with a cgroup namespace is allowed", number)
+		}
+		if got := decide(t, nativeArch, number, unix.CLONE_NEWUSER); got == allowed {
+			t.Errorf("call %d with a user namespace is allowed to those who did not ask", number)
 		}
 	}
 }

@@ -21,6 +21,7 @@ type facts struct {
 	files     map[string]bool   // sources of binds that are not directories
 	real      map[string]string // sources of binds without symbolic links
 	view      View              // what depends on the host's network
+	sealed    []string          // parts of /proc that stay read-only where /proc is not
 	arguments []region          // memory that holds the caller's command line
 }
 
@@ -37,7 +38,26 @@ func surveyHost(cfg *Config) (facts, error) {
 	if cfg.Network == NetworkHost {
 		f.view = networkView()
 	}
+	if cfg.AllowUserns && f.uid == 0 {
+		f.seal("/proc")
+	}
 	return f, f.sources(cfg.View.Binds)
+}
+
+// seal finds what of proc is the machine's and no process's. Root's user may
+// write to it by its user id alone, without any capability.
+func (f *facts) seal(proc string) {
+	entries, _ := os.ReadDir(proc) // without one there is nothing to protect
+	for _, entry := range entries {
+		isProcess := strings.Trim(entry.Name(), "0123456789") == ""
+		info, err := entry.Info()
+		if isProcess || err != nil || !info.IsDir() && info.Mode().Perm()&0o222 == 0 || info.Mode()&fs.ModeSymlink != 0 {
+			continue
+		}
+		path := filepath.Join(proc, entry.Name())
+		f.sealed = append(f.sealed, path)
+		f.files[path] = !info.IsDir()
+	}
 }
 
 // surveyRun looks for what cfg names itself, and makes the private directories.

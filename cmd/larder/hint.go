@@ -19,6 +19,9 @@ func hint(wanted *action.Action, result *action.Result, err error) string {
 	var notStarted *sandbox.ExecError
 	switch {
 	case errors.As(err, &notStarted):
+		if wanted.Host == action.HostNone {
+			return hintForBare(notStarted)
+		}
 		return hintForProgram(wanted)
 	case err == nil && result.Status == action.StatusFailed && len(wanted.Inputs)+len(wanted.Trees) == 0 && isTerminal(os.Stderr):
 		return fmt.Sprintf("no -i was given, so the command saw none of the files of %s; -i . gives it those that are not ignored", wanted.Root)

@@ -17,10 +17,11 @@ import (
 // they are parsed: asking the parser for one by name costs a search each time.
 type runOptions struct {
 	root, outputTo, setup, teardown, network, timeout string
+	host                                              string
 	results, json, spec, preset                       string
 	inputs, trees, tools, payloads, outputs, env      []string
 	appendOnly, mutable, observe                      []string
-	noCache, strict                                   bool
+	noCache, strict, userns                           bool
 	// chosen is the preset that --preset names, once it is looked up.
 	chosen preset.Preset
 }
@@ -47,7 +48,8 @@ func runFlags(o *runOptions) []cli.Flag {
 		textFlag("results", &o.results, "`USE` of kept results: off, read, write or read-write (the default)"),
 		&cli.BoolFlag{Name: "no-cache", Destination: &o.noCache, Usage: "the same as --results off"},
 		&cli.BoolFlag{Name: "strict", Destination: &o.strict, Usage: "breaking the rules of an append-only cache fails the action"},
-		onlyFlag("host", "system", "what of the host is visible: `system`"),
+		textFlag("host", &o.host, "what of the host is `VISIBLE` beside --tool and --payload: system (its system folders, the default) or none"),
+		&cli.BoolFlag{Name: "allow-userns", Destination: &o.userns, Usage: "let the command make user namespaces and mounts in them, as sandboxes in it need"},
 		onlyFlag("keep-sandbox", "never", "`never`"),
 		onlyFlag("exec", "local", "where to run: `local`"),
 		onlyFlag("remote-caches", "none", "named caches on a cluster: `none`"),
@@ -122,13 +124,14 @@ func (o *runOptions) fill(spec *action.Spec, argv []string, configured settings)
 	override(&spec.Argv, argv)
 	for _, pair := range []struct{ to, from *string }{
 		{&spec.Root, &o.root}, {&spec.Setup, &o.setup}, {&spec.Teardown, &o.teardown},
-		{&spec.Network, &o.network}, {&spec.Timeout, &o.timeout},
+		{&spec.Network, &o.network}, {&spec.Host, &o.host}, {&spec.Timeout, &o.timeout},
 	} {
 		if *pair.from != "" {
 			*pair.to = *pair.from
 		}
 	}
 	spec.Strict = spec.Strict || o.strict
+	spec.Userns = spec.Userns || o.userns
 	setEnv(spec, o.env)
 	if err := setTrees(spec, o.trees); err != nil {
 		return err

@@ -27,6 +27,8 @@ type Action struct {
 	Setup    string
 	Teardown string
 	Network  Network
+	Host     Host
+	Userns   bool          // processes may make user namespaces of their own, and mounts in them
 	Timeout  time.Duration // of the command, without set-up; 0 is none
 	Strict   bool
 }
@@ -49,6 +51,15 @@ const (
 	NetworkHost Network = "host" // the network of the machine
 )
 
+// Host says what of the host an action sees beside its tools and payloads.
+type Host string
+
+// The views of the host an action can ask for.
+const (
+	HostSystem Host = "system" // its system folders, read-only
+	HostNone   Host = "none"   // nothing
+)
+
 // Validate checks every part of the spec and reports all that is wrong at once.
 // base is the directory that relative host paths are relative to.
 func (s Spec) Validate(base string) (*Action, error) {
@@ -58,7 +69,7 @@ func (s Spec) Validate(base string) (*Action, error) {
 		Trees: v.trees(s.Trees), Tools: v.hosts("tool", s.Tools), Outputs: v.outputs(s.Outputs),
 		Payloads: v.payloads(s.Payloads), Caches: v.caches(s.Caches), Observe: v.hosts("observed", s.Observe),
 		Setup: s.Setup, Teardown: s.Teardown,
-		Network: v.network(s.Network), Timeout: v.timeout(s.Timeout), Strict: s.Strict,
+		Network: v.network(s.Network), Host: v.view(s.Host), Userns: s.Userns, Timeout: v.timeout(s.Timeout), Strict: s.Strict,
 	}
 	v.argv(s.Argv)
 	v.overlaps(action)
@@ -161,6 +172,17 @@ func (v *validator) network(text string) Network {
 	}
 	v.refuse("network %q: use none or host", text)
 	return NetworkNone
+}
+
+func (v *validator) view(text string) Host {
+	switch Host(text) {
+	case "", HostSystem:
+		return HostSystem
+	case HostNone:
+		return HostNone
+	}
+	v.refuse("host %q: use system or none", text)
+	return HostSystem
 }
 
 func (v *validator) timeout(text string) time.Duration {

@@ -28,7 +28,7 @@ func TestValidateFillsIn(t *testing.T) {
 	}
 	want := &Action{
 		Argv: []string{"mypy"}, Env: []Variable{{"A", "2"}, {"Z", "1"}}, Root: "/base/src",
-		Tools: []string{"/z", "/base/venv"}, Outputs: []Path{{"a/b"}, {"out"}}, Network: NetworkNone, Timeout: 90 * time.Second,
+		Tools: []string{"/z", "/base/venv"}, Outputs: []Path{{"a/b"}, {"out"}}, Network: NetworkNone, Host: HostSystem, Timeout: 90 * time.Second,
 		Caches: []Cache{
 			{Name: name(t, "pip"), Mode: caches.AppendOnly, Path: Path{".cache/pip"}, Scope: "global", Publish: caches.DefaultPublish(), Keep: 2},
 			{Name: name(t, "mypy"), Mode: caches.Mutable, Path: Path{".mypy_cache"}, Scope: "repo", Publish: caches.DefaultPublish(), Keep: 2},
@@ -101,6 +101,7 @@ func badSpecs() map[string]struct {
 		"cache in an output":     {func(s *Spec) { cache(CacheSpec{Path: "o/c"})(s); output("o")(s) }, "not both"},
 		"tree leaves":            {func(s *Spec) { s.Trees = []TreeSpec{{"d", "../t"}} }, "leaves /build"},
 		"two trees at one path":  {func(s *Spec) { s.Trees = []TreeSpec{{"d", "t"}, {"e", "t/"}} }, "two trees"},
+		"host":                   {func(s *Spec) { s.Host = "all" }, `"all"`},
 		"network":                {func(s *Spec) { s.Network = "lan" }, `"lan"`},
 		"timeout without unit":   {func(s *Spec) { s.Timeout = "5" }, `"5"`},
 		"timeout zero":           {func(s *Spec) { s.Timeout = "0s" }, "above zero"},

@@ -51,6 +51,12 @@ func (a *Action) properties() []Property {
 		}
 		properties = append(properties, Property{"larder-cache", declaration})
 	}
+	if a.Host == HostNone {
+		properties = append(properties, Property{"larder-host-view", string(a.Host)})
+	}
+	if a.Userns {
+		properties = append(properties, Property{"larder-userns", "allowed"})
+	}
 	if a.Setup != "" {
 		properties = append(properties, Property{"larder-setup", a.Setup})
 	}

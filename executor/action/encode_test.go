@@ -138,6 +138,8 @@ func keyChanges() map[string]func(*Spec) {
 		"one more output":     func(s *Spec) { s.Outputs = append(s.Outputs, "z") },
 		"set-up":              func(s *Spec) { s.Setup = "true" },
 		"tear-down":           func(s *Spec) { s.Teardown = "true" },
+		"view of the host":    func(s *Spec) { s.Host = "none" },
+		"user namespaces":     func(s *Spec) { s.Userns = true },
 		"network":             func(s *Spec) { s.Network = "host" },
 		"time limit":          func(s *Spec) { s.Timeout = "5m" },
 		"strict":              func(s *Spec) { s.Strict = true },

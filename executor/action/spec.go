@@ -27,6 +27,8 @@ type Spec struct {
 	Setup    string            `json:"setup,omitempty"`
 	Teardown string            `json:"teardown,omitempty"`
 	Network  string            `json:"network,omitempty"` // "none" (default) or "host"
+	Host     string            `json:"host,omitempty"`    // "system" (default) or "none"
+	Userns   bool              `json:"allow_userns,omitempty"`
 	Timeout  string            `json:"timeout,omitempty"` // Go duration; empty: none
 	Strict   bool              `json:"strict,omitempty"`
 }

@@ -19,8 +19,7 @@ import (
 // program behind argv[0], the state of every tree that is made visible, and of
 // the host's packages.
 func (r *Runner) Describe(ctx context.Context, a *action.Action) (executor.Surroundings, error) {
-	caller := host{path: r.config.Path, home: r.config.Home, root: a.Root, env: r.config.Env}
-	seen, err := caller.find(a.Argv[0], a.Tools)
+	seen, err := r.caller(a).find(a.Argv[0], a.Tools)
 	if err != nil {
 		return executor.Surroundings{}, err
 	}
@@ -28,8 +27,13 @@ func (r *Runner) Describe(ctx context.Context, a *action.Action) (executor.Surro
 	if err != nil {
 		return executor.Surroundings{}, err
 	}
-	s := scene{seen, large, &early{network: networkOf(a.Network)}}
+	s := scene{seen, large, &early{network: networkOf(a.Network), view: viewOf(a.Host), userns: a.Userns}}
 	return executor.Surroundings{Properties: r.states(s), Visible: seen.folders(), Expect: s.early.begin, Drop: s.early.drop, Handle: s}, nil
+}
+
+// caller is the machine as the user of larder sees it.
+func (r *Runner) caller(a *action.Action) host {
+	return host{path: r.config.Path, home: r.config.Home, root: a.Root, env: r.config.Env, bare: a.Host == action.HostNone}
 }
 
 // scene is what an action sees of the host, besides what all actions see.
@@ -72,7 +76,10 @@ func (f found) folders() []string {
 func (r *Runner) toolStates(ctx context.Context, seen found) ([]action.Property, error) {
 	fn := r.config.Blobs.Function()
 	index := digest.LoadIndex(r.config.ProgramIndex, fn)
-	properties := []action.Property{{Name: "larder-host", Value: packageState(index)}}
+	var properties []action.Property
+	if !seen.bare {
+		properties = append(properties, action.Property{Name: "larder-host", Value: packageState(index)})
+	}
 	if seen.program != "" {
 		program, err := digest.FileDigest(seen.program, index)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"larder/executor/action"
 	"larder/sandbox"
 )
 
@@ -12,8 +13,18 @@ import (
 // the more that process has in memory.
 type early struct {
 	network sandbox.Network
+	view    func() sandbox.View
+	userns  bool
 	once    sync.Once
 	made    chan *sandbox.Ahead
+}
+
+// viewOf is what of the host an action sees beside what is its own.
+func viewOf(host action.Host) func() sandbox.View {
+	if host == action.HostNone {
+		return func() sandbox.View { return sandbox.View{} }
+	}
+	return sandbox.SystemView
 }
 
 // begin starts to make the sandbox, on the side.
@@ -21,7 +32,7 @@ func (e *early) begin() {
 	e.made = make(chan *sandbox.Ahead, 1)
 	go func() {
 		// One that could not be started says so when the run tries again.
-		ahead, _ := sandbox.Start(sandbox.Config{View: sandbox.SystemView(), Network: e.network})
+		ahead, _ := sandbox.Start(sandbox.Config{View: e.view(), Network: e.network, AllowUserns: e.userns})
 		e.made <- ahead
 	}()
 }
@@ -31,7 +42,7 @@ func (e *early) run(ctx context.Context, config sandbox.Config) (sandbox.Status,
 	if ahead := e.take(); ahead != nil {
 		return ahead.Run(ctx, config)
 	}
-	config.View = sandbox.SystemView()
+	config.View = e.view()
 	return sandbox.Run(ctx, config)
 }
 

@@ -14,7 +14,7 @@ func TestASandboxMadeEarlyIsUsedOnce(t *testing.T) {
 		}
 		t.Skip(err)
 	}
-	e := &early{}
+	e := &early{view: sandbox.SystemView}
 	e.begin()
 	for n := range 2 {
 		if status, err := e.run(t.Context(), sandbox.Config{Args: []string{"true"}}); err != nil || status.ExitCode != 0 {
@@ -28,7 +28,7 @@ func TestASandboxMadeEarlyIsUsedOnce(t *testing.T) {
 }
 
 func TestASandboxThatIsNotWantedIsDropped(t *testing.T) {
-	e := &early{}
+	e := &early{view: sandbox.SystemView}
 	e.drop() // nothing was begun
 	e.begin()
 	e.drop()

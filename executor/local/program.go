@@ -15,8 +15,7 @@ import (
 // is part of an action's key looks at the whole tree of a tool. It is empty for
 // a program that is no file of the host.
 func (r *Runner) ProgramState(a *action.Action) (string, error) {
-	caller := host{path: r.config.Path, home: r.config.Home, root: a.Root, env: r.config.Env}
-	seen, err := caller.find(a.Argv[0], a.Tools)
+	seen, err := r.caller(a).find(a.Argv[0], a.Tools)
 	if err != nil || seen.program == "" {
 		return "", err
 	}

@@ -106,8 +106,8 @@ func (a *attempt) configure(ctx context.Context) (sandbox.Config, error) {
 		stdout, stderr = streams.Direct, streams.Direct
 	}
 	return sandbox.Config{
-		View: sandbox.SystemView(), Binds: slices.Concat(toolBinds, binds, a.payloadBinds()), Overlays: overlays,
-		Private: private, Network: networkOf(wanted.Network),
+		View: viewOf(wanted.Host)(), Binds: slices.Concat(toolBinds, binds, a.payloadBinds()), Overlays: overlays,
+		Private: private, Network: networkOf(wanted.Network), AllowUserns: wanted.Userns,
 		Args: seen.command(wanted.Argv), Env: environment(wanted, seen.bins),
 		Setup: shell(wanted.Setup), Teardown: shell(wanted.Teardown),
 		Stdin: a.feed.given, Stdout: stdout, Stderr: stderr, Log: a.logs.steps,

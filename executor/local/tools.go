@@ -17,6 +17,8 @@ type host struct {
 	home string   // the caller's home directory
 	root string   // the root of the action, for version files in it
 	env  func(name string) string
+	sees func(string) bool // nil: a program may be anywhere
+	bare bool              // the action sees no system folders, and only tools that are declared
 }
 
 // found is what makes a program runnable: what has to be visible and where its
@@ -25,6 +27,7 @@ type found struct {
 	program string   // host path of argv[0], empty when it is not a host file
 	visible []tool   // sorted, without one inside another
 	bins    []string // joined to PATH, first ones first
+	bare    bool     // nothing of the host is visible beside these
 }
 
 // tool is one host path that the action sees at the same place, read-only.
@@ -46,7 +49,7 @@ func isSystem(path string) bool {
 
 // find resolves argv[0] and the declared tools.
 func (h host) find(argv0 string, declared []string) (found, error) {
-	var result found
+	result := found{bare: h.bare}
 	for _, path := range declared {
 		if _, err := os.Stat(path); err != nil {
 			return found{}, missingTool(path, err)
@@ -56,15 +59,36 @@ func (h host) find(argv0 string, declared []string) (found, error) {
 			result.bins = append(result.bins, filepath.Join(path, "bin"))
 		}
 	}
+	if h.bare {
+		h.path, h.sees = declaredFolders(declared), result.shows
+	}
 	result.program = h.locate(argv0, result.bins)
+	if h.bare && !result.shows(result.program) {
+		result.program = ""
+	}
 	if result.program != "" {
 		if !strings.Contains(argv0, "/") {
 			result.addBin(filepath.Dir(result.program))
 		}
-		h.exposeProgram(&result, result.program)
+		if !h.bare {
+			h.exposeProgram(&result, result.program)
+		}
 	}
 	result.visible = outermost(result.visible, declared)
 	return result, nil
+}
+
+// declaredFolders are where the programs of declared tools can be: a tool that
+// is a program, a folder of programs, and the folders that are on every PATH.
+func declaredFolders(declared []string) []string {
+	var folders []string
+	for _, path := range declared {
+		if !isDirectory(path) {
+			path = filepath.Dir(path)
+		}
+		folders = append(folders, path)
+	}
+	return append(folders, filepath.SplitList(systemPath)...)
 }
 
 // locate finds the host file behind argv[0]: empty when there is none, or when
@@ -80,7 +104,7 @@ func (h host) locate(argv0 string, bins []string) string {
 	var second string
 	for _, folder := range append(slices.Clone(bins), h.path...) {
 		path := filepath.Join(folder, argv0)
-		if !filepath.IsAbs(path) || !isFile(path) {
+		if !filepath.IsAbs(path) || !isFile(path) || h.sees != nil && !h.sees(path) {
 			continue
 		}
 		if !isExecutable(path) {
@@ -133,7 +157,7 @@ func (h host) exposeProgram(result *found, program string) {
 // expose adds one path, with the Python behind it when it is a virtual
 // environment.
 func (h host) expose(result *found, path string) {
-	if isSystem(path) || result.shows(path) {
+	if !h.bare && isSystem(path) || result.shows(path) {
 		return
 	}
 	result.visible = append(result.visible, tool{path: path})

@@ -1,0 +1,51 @@
+//go:build amd64 || arm64
+
+package sandbox
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// Of a made-up /proc, what belongs to the machine is sealed: all folders that
+// are no process, and files that somebody may write to.
+func TestSealFindsWhatIsTheMachines(t *testing.T) {
+	proc := t.TempDir()
+	for name, mode := range map[string]os.FileMode{"sys": os.ModeDir | 0o555, "1": os.ModeDir | 0o555, "sysrq-trigger": 0o200, "uptime": 0o444} {
+		path, err := filepath.Join(proc, name), error(nil)
+		if mode.IsDir() {
+			err = os.Mkdir(path, mode.Perm())
+		} else {
+			err = os.WriteFile(path, nil, mode)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("1", filepath.Join(proc, "self")); err != nil {
+		t.Fatal(err)
+	}
+	f := facts{files: map[string]bool{}}
+	f.seal(proc)
+	if want := []string{filepath.Join(proc, "sys"), filepath.Join(proc, "sysrq-trigger")}; !slices.Equal(f.sealed, want) {
+		t.Errorf("sealed %v, want %v", f.sealed, want)
+	}
+	if f.files[filepath.Join(proc, "sys")] || !f.files[filepath.Join(proc, "sysrq-trigger")] {
+		t.Errorf("files are %v", f.files)
+	}
+}
+
+// Every file of the machine in /proc that its mode lets the user write to is
+// read-only, where processes may write to their own.
+func TestProcWithUserNamespacesIsWritableForProcessesOnly(t *testing.T) {
+	requireSandbox(t)
+	script := `test -w /proc/self/uid_map && echo own
+for file in /proc/[!0-9]* /proc/sys/kernel/*; do
+	case $file in /proc/self|/proc/thread-self|/proc/mounts|/proc/net) continue;; esac
+	if test -w $file; then echo open $file; fi
+done; true`
+	shell(t, script, func(cfg *Config) { cfg.AllowUserns = true }).want(t, 0, "own")
+	shell(t, script).want(t, 0, "")
+}
