@@ -19,8 +19,9 @@ import (
 	"larder/caches/payload"
 )
 
-// timeSlack is more than the clock of a file system's time stamps can be behind.
-const timeSlack = time.Second
+// timeSlack is more than the clock of a file system's time stamps can be behind,
+// which is one tick of the kernel: at most 10 ms.
+const timeSlack = 50 * time.Millisecond
 
 // leftovers lists what died with its process: run folders whose lock is free,
 // temporary files from before the oldest process that lives, trash, and layers

@@ -124,6 +124,8 @@ func (s *Store) prune(ctx context.Context, p *pruning) (Report, error) {
 
 // run is a pruning from beginning to end.
 func (p *pruning) run() (err error) {
+	// So that what a process left that has just died is from before the epoch.
+	time.Sleep(timeSlack)
 	if p.unused, err = p.layout.NextEpoch(); err != nil {
 		return err
 	}
