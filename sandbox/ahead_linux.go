@@ -69,6 +69,9 @@ func (a *Ahead) run(ctx context.Context, cfg Config, began int64) (Status, error
 		a.Close()
 		return Status{ExitCode: -1, Killed: true}, nil
 	}
+	limits := holdTo(cfg.Limits)
+	defer limits.close()
+	a.facts.group = limits.group
 	if err := a.plans(&cfg); err != nil {
 		a.Close()
 		return Status{ExitCode: -1}, err
@@ -76,10 +79,10 @@ func (a *Ahead) run(ctx context.Context, cfg Config, began int64) (Status, error
 	defer a.plan.arena.free()
 	b := a.box
 	a.box = nil
-	if err := b.order(&cfg); err != nil {
+	if err := b.order(&cfg, limits.group); err != nil {
 		return Status{ExitCode: -1}, errors.Join(err, b.close())
 	}
-	s := &supervisor{cfg: &cfg, plan: a.plan, box: b, status: Status{ExitCode: -1}, began: began, clock: time.NewTimer(time.Hour)}
+	s := &supervisor{cfg: &cfg, plan: a.plan, box: b, limits: limits, status: Status{ExitCode: -1}, began: began, clock: time.NewTimer(time.Hour)}
 	s.clock.Stop()
 	err := s.supervise(ctx)
 	if err == nil && !s.ending {

@@ -70,18 +70,40 @@ type View struct {
 	Files    []File
 }
 
-// Limits are resource limits of each process; zero leaves the caller's own.
+// Limit names a limit.
+type Limit string
+
+// The limits of a run.
+const (
+	LimitMemory    Limit = "memory"
+	LimitProcesses Limit = "pids"
+	LimitCPUTime   Limit = "cpu-time"
+	LimitOutput    Limit = "output" // watched by the caller, but for FileSize
+)
+
+// Limits hold for set-up, command and tear-down, all their processes together;
+// zero is none. The first one that strikes ends what is running with SIGKILL,
+// and [Status.Struck] names it. A tear-down still runs, under the same limits,
+// and what strikes there is only its own failure.
+//
+// Where this user can have no control group for one of them, as package cgroup
+// describes, [Status.Loose] names it, and it is a resource limit of each process
+// alone.
 type Limits struct {
-	// CPUTime is how much processor time one process may use, in whole seconds
-	// rounded up; then it gets SIGXCPU, and a second later SIGKILL.
-	CPUTime time.Duration
-	// AddressSpace is the most virtual memory of one process, in bytes.
-	AddressSpace uint64
-	// FileSize is the largest file that a process may write, in bytes.
-	FileSize uint64
-	// Processes is the most processes and threads at one time in the sandbox.
-	// The kernel does not hold root to it.
+	// Memory is in bytes, with the page cache and the memory file systems of the
+	// processes. Without a control group it is how much private memory a process
+	// can ask for, which then fails with ENOMEM and does not count as struck.
+	Memory uint64
+	// Processes is the most processes and threads at one time. Without a control
+	// group one more cannot be started, which does not count as struck, and the
+	// kernel does not hold root to it.
 	Processes uint64
+	// CPUTime is looked at some forty times a second. One process alone gets
+	// SIGXCPU at the next whole second above, and SIGKILL one later.
+	CPUTime time.Duration
+	// FileSize is the largest file that a process may write, in bytes. It gets
+	// SIGXFSZ, or EFBIG when it ignores that.
+	FileSize uint64
 }
 
 // Config describes one run. Run does not change it.
@@ -132,6 +154,9 @@ type Config struct {
 	// time-out or the cancellation of the context; it also bounds a tear-down
 	// from then on. Zero means two seconds.
 	Grace time.Duration
-	// Limits are resource limits of the processes.
+	// Limits are what the processes may use of the machine.
 	Limits Limits
+	// Exceeded gives limits that the caller has seen strike. They are ended as
+	// those of Limits.
+	Exceeded <-chan Limit
 }

@@ -85,6 +85,8 @@ func advices(stage string) map[syscall.Errno]string {
 		}
 	case stageDir:
 		return map[syscall.Errno]string{syscall.ENOENT: "the working directory does not exist in the sandbox; make it, or name another"}
+	case stageGroup:
+		return map[syscall.Errno]string{0: "this machine does not let processes into control groups of their own (larder doctor); leave out --memory, --pids and --cpu-time"}
 	case stageSeccomp:
 		return map[syscall.Errno]string{0: "the kernel needs seccomp filters (CONFIG_SECCOMP_FILTER)"}
 	}
@@ -129,6 +131,7 @@ const (
 	stageSeccomp = "install the system call filter"
 	stageSuper   = "supervise"
 	stageChild   = "start a process"
+	stageGroup   = "enter the control group"
 )
 
 // configError makes an error that is ErrConfig and says what is wrong.

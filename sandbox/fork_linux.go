@@ -19,12 +19,13 @@ func beforeFork()
 //go:linkname afterFork syscall.runtime_AfterFork
 func afterFork()
 
-// vforkClone calls clone with flags that hold CLONE_VM and CLONE_VFORK, and
-// returns twice, with the child first, on one stack. It returns the id of the
-// child, zero in the child, or a negative errno.
+// vforkClone makes the system call number, clone or clone3, whose flags hold
+// CLONE_VM and CLONE_VFORK, with its first two arguments, and zero for the rest.
+// It returns twice, with the child first, on one stack: the id of the child, zero
+// in the child, or a negative errno.
 //
 //go:noescape
-func vforkClone(flags uintptr) uintptr
+func vforkClone(number, first, second uintptr) uintptr
 
 // fork starts process 1 of a new sandbox. The child works through p and never
 // returns. Its memory is a copy of the caller's, of which nothing but p and

@@ -79,6 +79,9 @@ func await(m *memory) bool {
 		for i := 0; i < fdControl; i++ {
 			m.regs[int(regGiven)+i] = uintptr(m.control.files[i])
 		}
+		for i := 0; i < groupFiles; i++ { // those that did not come are not used
+			m.regs[int(regGroup)+i] = uintptr(m.control.files[fdControl+i])
+		}
 		return true
 	}
 }
@@ -123,7 +126,7 @@ func value(m *memory, o *operand) uintptr {
 //go:nocheckptr
 func live(o *orders, m *memory, stage uint32) bool {
 	plan := &o.stages[stage]
-	m.record.started = now(m)
+	m.record.started, m.stage = now(m), stage+1
 	m.running = spawn(plan, m)
 	if int(m.running) < 0 {
 		m.failed, m.errno = 0, syscall.Errno(-int(m.running))
@@ -163,7 +166,12 @@ func live(o *orders, m *memory, stage uint32) bool {
 //go:nocheckptr
 func spawn(plan *order, m *memory) uintptr {
 	m.failed = -1
-	pid := vforkClone(unix.CLONE_VM | unix.CLONE_VFORK | uintptr(syscall.SIGCHLD))
+	number, how, size := uintptr(syscall.SYS_CLONE), uintptr(unix.CLONE_VM|unix.CLONE_VFORK)|uintptr(syscall.SIGCHLD), uintptr(0)
+	if plan.clone != nil {
+		plan.clone.group = uint64(m.regs[regGroup])
+		number, how, size = unix.SYS_CLONE3, uintptr(unsafe.Pointer(plan.clone)), unsafe.Sizeof(*plan.clone)
+	}
+	pid := vforkClone(number, how, size)
 	if pid == 0 {
 		become(plan, m)
 	}
@@ -250,7 +258,9 @@ func serve(m *memory) {
 	case requestSignal:
 		kill(-int(m.running), uintptr(m.request.signal))
 	case requestKill:
-		kill(-1, uintptr(syscall.SIGKILL))
+		if m.request.signal == 0 || m.request.signal == m.stage {
+			kill(-1, uintptr(syscall.SIGKILL))
+		}
 	case requestSkip:
 		m.skip = 1
 	case requestForeground:

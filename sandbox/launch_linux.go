@@ -10,6 +10,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"larder/sandbox/cgroup"
 )
 
 // box is a running sandbox as its creator sees it.
@@ -57,9 +59,9 @@ func cloneFlags(cfg *Config) uintptr {
 	return uintptr(flags)
 }
 
-// order sends process 1 on its way, with the standard files of cfg. One that is
-// gone has said why, for read to find.
-func (b *box) order(cfg *Config) error {
+// order sends process 1 on its way, with the standard files of cfg and those of
+// the control group. One that is gone has said why, for read to find.
+func (b *box) order(cfg *Config, group *cgroup.Group) error {
 	var files []int
 	for _, file := range []*os.File{cfg.Stdin, cfg.Stdout, cfg.Stderr, cfg.Log} {
 		if file == nil {
@@ -72,6 +74,7 @@ func (b *box) order(cfg *Config) error {
 		}
 		files = append(files, int(file.Fd()))
 	}
+	files = append(files, filesOf(group)...)
 	conn, err := b.conn.SyscallConn()
 	if err != nil {
 		return fmt.Errorf("sandbox: %s: %w", stageStdio, err)

@@ -71,7 +71,10 @@ func (p *program) planRun(cfg *Config, f facts) bool {
 	t.mountAll(p.placed, rest)
 	t.enterRoot()
 	t.enterDirectory(cfg)
-	t.confine(systemCallFilter(cfg))
+	t.confine()
+	if !cloned(f.group) {
+		t.filter(systemCallFilter(cfg))
+	}
 	p.orders.setup = t.calls(t.steps)
 	p.setup = append(p.setup, t.steps...)
 	t.planStages(cfg, f, p)
@@ -443,13 +446,17 @@ func (t *table) dropBounds() {
 
 // confine gives up every privilege, for process 1 and so for all that it
 // starts. Nobody may look into process 1, whose memory came from the caller.
-func (t *table) confine(filter []byte) {
+func (t *table) confine() {
 	t.at(stageCaps, "")
 	t.call(unix.SYS_PRCTL, num(unix.PR_SET_DUMPABLE), num(0))
 	t.call(unix.SYS_PRCTL, num(unix.PR_SET_NO_NEW_PRIVS), num(1), num(0), num(0), num(0))
 	header, _ := object(t, unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3})
 	data, _ := object(t, [2]unix.CapUserData{})
 	t.call(unix.SYS_CAPSET, header, data)
+}
+
+// filter installs the filter of system calls, which new processes inherit.
+func (t *table) filter(filter []byte) {
 	t.at(stageSeccomp, "")
 	instructions := t.bytes(filter)
 	fprog := struct {

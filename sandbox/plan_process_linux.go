@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"larder/sandbox/cgroup"
 )
 
 // planStages says how each of the three processes is started.
@@ -20,12 +22,17 @@ func (t *table) planStages(cfg *Config, f facts, p *program) {
 		}
 		child := &table{arena: t.arena}
 		child.at(stageChild, args[0])
+		child.enterGroup(f.group)
+		child.at(stageChild, args[0])
 		child.planProcess(cfg, p.memory, stage)
-		child.limit(cfg.Limits, f.openFiles)
+		child.limit(cfg.Limits, f.group, f.openFiles)
 		child.unblockSignals()
+		if cloned(f.group) {
+			child.filter(systemCallFilter(cfg))
+		}
 		files := candidates(args[0], cfg.Env)
 		p.stages[stage] = process{args[0], child.steps, files}
-		p.orders.stages[stage] = order{wanted: true, steps: t.calls(child.steps), attempts: t.attempts(files), argv: t.vector(args).value, env: env.value}
+		p.orders.stages[stage] = order{wanted: true, clone: t.cloneInto(f.group), steps: t.calls(child.steps), attempts: t.attempts(files), argv: t.vector(args).value, env: env.value}
 	}
 }
 
@@ -64,11 +71,14 @@ func (t *table) unblockSignals() {
 
 // limit sets resource limits. The Go runtime has raised the number of open
 // files for itself; programs get the customary one back, and may raise it.
-func (t *table) limit(l Limits, openFiles uint64) {
+func (t *table) limit(l Limits, group *cgroup.Group, openFiles uint64) {
 	seconds := uint64((l.CPUTime + time.Second - 1) / time.Second)
-	processes := l.Processes
-	if processes > 0 {
-		processes++ // process 1 counts
+	memory, processes := l.Memory, l.Processes
+	if group.Holds(cgroup.Memory) {
+		memory = 0
+	}
+	if processes++; processes == 1 || group.Holds(cgroup.Processes) { // process 1 counts
+		processes = 0
 	}
 	t.setLimit(unix.RLIMIT_CORE, unix.Rlimit{})
 	t.setLimit(unix.RLIMIT_NOFILE, unix.Rlimit{Cur: min(customaryFiles, openFiles), Max: openFiles})
@@ -77,7 +87,7 @@ func (t *table) limit(l Limits, openFiles uint64) {
 		soft, hard uint64
 	}{
 		{unix.RLIMIT_CPU, seconds, seconds + 1},
-		{unix.RLIMIT_AS, l.AddressSpace, l.AddressSpace},
+		{unix.RLIMIT_DATA, memory, memory},
 		{unix.RLIMIT_FSIZE, l.FileSize, l.FileSize},
 		{unix.RLIMIT_NPROC, processes, processes},
 	} {

@@ -11,7 +11,8 @@ type Capabilities struct {
 	// MountAPI says that the kernel has the mount calls that are needed
 	// (fsopen, fsconfig, fsmount, open_tree, move_mount, mount_setattr).
 	MountAPI bool
-	// CgroupDelegated says that the cgroup (version 2) of this process can be
-	// divided further by its user.
-	CgroupDelegated bool
+	// Groups says by which version of control groups, 1 or 2, each of the limits of
+	// memory, processes and processor time holds for all processes together; a
+	// limit that is not there is loose, see [Limits].
+	Groups map[Limit]int
 }

@@ -8,16 +8,17 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"larder/sandbox/cgroup"
 )
 
 // Probe looks at what this machine offers to this user. It makes a sandbox to
 // find out, and leaves nothing behind.
 func Probe() Capabilities {
-	c := Capabilities{Seccomp: hasSeccomp(), MountAPI: hasMountAPI(), CgroupDelegated: cgroupDelegated()}
+	c := Capabilities{Seccomp: hasSeccomp(), MountAPI: hasMountAPI(), Groups: groups()}
 	var name unix.Utsname
 	if unix.Uname(&name) == nil {
 		c.Kernel = unix.ByteSliceToString(name.Release[:])
@@ -67,17 +68,13 @@ func hasMountAPI() bool {
 	return true
 }
 
-func cgroupDelegated() bool {
-	text, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
-		return false
-	}
-	for line := range strings.Lines(string(text)) {
-		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
-			group := filepath.Join("/sys/fs/cgroup", name)
-			return unix.Access(group, unix.W_OK) == nil && unix.Access(filepath.Join(group, "cgroup.procs"), unix.W_OK) == nil &&
-				unix.Access(filepath.Join(group, "cgroup.subtree_control"), unix.W_OK) == nil
+func groups() map[Limit]int {
+	found := map[Limit]int{}
+	memory, processes, cpuTime := cgroup.Survey()
+	for limit, version := range map[Limit]cgroup.Version{LimitMemory: memory, LimitProcesses: processes, LimitCPUTime: cpuTime} {
+		if version != cgroup.None {
+			found[limit] = int(version)
 		}
 	}
-	return false
+	return found
 }

@@ -57,6 +57,7 @@ type orders struct {
 // order is how process 1 starts one stage.
 type order struct {
 	wanted    bool
+	clone     *cloneArgs // how its process is made; nil is the ordinary way
 	steps     []call
 	attempts  []uintptr // paths, one execve each
 	argv, env uintptr
@@ -76,6 +77,7 @@ type memory struct {
 	failed  int32         // index of the step or attempt that failed, -1: none
 	best    int32         // index of the attempt whose error tells most
 	errno   syscall.Errno // why it failed
+	stage   uint32        // which one is running, counted from 1
 	missing int32         // 1 when a file is there that could not be executed for ENOENT
 	skip    int32         // 1 when the command is not wanted any more
 	running uintptr       // process 1's name for the process of the present stage
@@ -101,7 +103,7 @@ type message struct {
 type descriptors struct {
 	size        uintptr
 	level, kind int32
-	files       [fdControl]int32
+	files       [fdControl + groupFiles]int32
 }
 
 // prepareMessage says where process 1 takes the order to go on, and the files
@@ -144,11 +146,12 @@ type record struct {
 // Kinds of requests to process 1.
 const (
 	requestSignal     = iota + 1 // signal the process group of the present stage
-	requestKill                  // SIGKILL for all processes but process 1
+	requestKill                  // SIGKILL for all processes but process 1, in any stage or in one
 	requestSkip                  // do not start the command
 	requestForeground            // give the terminal to the command
 	requestGo                    // the second part is there; brings the standard files
 )
 
-// request is a message to process 1.
+// request is a message to process 1. With requestKill, signal is the stage that it
+// is meant for, counted from 1, or 0 for any.
 type request struct{ kind, signal uint32 }

@@ -60,6 +60,7 @@ type supervisor struct {
 	cfg     *Config
 	plan    *program
 	box     *box
+	limits  guard
 	status  Status
 	failure error
 	began   int64 // monotonic nanoseconds, as all times from records
@@ -83,6 +84,7 @@ func (s *supervisor) supervise(ctx context.Context) error {
 		}
 	}()
 	cancelled, signals := ctx.Done(), s.cfg.Signals
+	s.status.Loose, s.status.LooseCause = s.limits.loose, s.limits.cause
 	for {
 		select {
 		case r, ok := <-records:
@@ -104,6 +106,10 @@ func (s *supervisor) supervise(ctx context.Context) error {
 			s.cancel()
 		case <-s.clock.C:
 			s.ring()
+		case <-s.limits.ticks():
+			s.check()
+		case limit := <-s.cfg.Exceeded:
+			s.strike(limit)
 		}
 	}
 }
@@ -111,6 +117,7 @@ func (s *supervisor) supervise(ctx context.Context) error {
 // verdict is the error of a run whose process 1 has ended.
 func (s *supervisor) verdict() error {
 	s.clock.Stop()
+	s.check() // a process that is starting takes process 1 along when it is out of memory
 	if s.failure == nil && !s.complete() && !s.ending {
 		return ErrLost
 	}
@@ -184,7 +191,7 @@ func (s *supervisor) note(r record) {
 		}
 	case recordNoStart:
 		s.over = s.over || r.stage == stageCommand
-		s.failure = errors.Join(s.failure, &SetupError{Stage: stageChild, Path: s.plan.stages[r.stage].program, Errno: syscall.Errno(r.errno)})
+		s.failure = errors.Join(s.failure, s.notStarted(r))
 	case recordNoExec:
 		s.outcome(r, StepStatus{ExitCode: -1, Exec: s.execError(r)})
 	case recordExited:
@@ -206,6 +213,7 @@ func (s *supervisor) exit(r record) {
 	} else {
 		step.ExitCode = wait.ExitStatus()
 	}
+	s.settle(r, step)
 	s.outcome(r, step)
 	if r.stage == stageCommand {
 		s.endTerminal()

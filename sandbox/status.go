@@ -17,6 +17,13 @@ type Status struct {
 	TimedOut bool
 	// Killed says that the context was cancelled before the command had ended.
 	Killed bool
+	// Struck are the limits that struck before the command had ended, which was
+	// then ended because of them; in the order in which they were noticed.
+	Struck []Limit
+	// Loose are the limits that hold only as far as resource limits of single
+	// processes do, and LooseCause, if it is known, why; see [Limits].
+	Loose      []Limit
+	LooseCause error
 	// Setup and Teardown say how these went; nil when they were not run.
 	Setup, Teardown *StepStatus
 	// Exec is set when the command could not be executed.

@@ -22,9 +22,11 @@ const (
 	regSignals          // the signalfd of process 1
 	regPID              // the id of a process, as a number in memory
 	regGiven            // the first of fdCount descriptors from the creator
+
+	regGroup = regGiven + fdCount // the first of groupFiles descriptors of a control group
 )
 
-const registerCount = int(regGiven) + fdCount
+const registerCount = int(regGroup) + groupFiles
 
 // operand is one argument of a system call: a number or the name of a register
 // that holds the number.

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"unsafe"
+
+	"larder/sandbox/cgroup"
 )
 
 // facts are what a plan needs to know of the host.
@@ -23,6 +25,7 @@ type facts struct {
 	view      View              // what depends on the host's network
 	sealed    []string          // parts of /proc that stay read-only where /proc is not
 	arguments []region          // memory that holds the caller's command line
+	group     *cgroup.Group     // of the run; nil when it needs none
 }
 
 // surveyHost looks at the host for what every run of the view of cfg needs.

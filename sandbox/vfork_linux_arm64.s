@@ -1,17 +1,17 @@
 #include "textflag.h"
 
-// func vforkClone(flags uintptr) uintptr
+// func vforkClone(number, first, second uintptr) uintptr
 //
 // The return address is in the link register throughout, of which parent and
 // child each have their own copy.
-TEXT ·vforkClone(SB),NOSPLIT|NOFRAME,$0-16
-	MOVD	flags+0(FP), R0
-	MOVD	ZR, R1
+TEXT ·vforkClone(SB),NOSPLIT|NOFRAME,$0-32
+	MOVD	number+0(FP), R8
+	MOVD	first+8(FP), R0
+	MOVD	second+16(FP), R1
 	MOVD	ZR, R2
 	MOVD	ZR, R3
 	MOVD	ZR, R4
 	MOVD	ZR, R5
-	MOVD	$220, R8
 	SVC
-	MOVD	R0, ret+8(FP)
+	MOVD	R0, ret+24(FP)
 	RET

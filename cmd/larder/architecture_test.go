@@ -52,7 +52,8 @@ func allowedArrows() map[string]arrows {
 	remote := append(wire(), "executor/remote", "executor/server")
 	return map[string]arrows{
 		"digest":                  {nil, noArrow},
-		"sandbox":                 {nil, "it runs one process; it knows no digests and no caches"},
+		"sandbox/cgroup":          {nil, "it holds processes to limits, wherever they run"},
+		"sandbox":                 {[]string{"sandbox/cgroup"}, "it runs one process; it knows no digests and no caches"},
 		"caches":                  {nil, "it is only the vocabulary that all caches share"},
 		"caches/journal":          {[]string{"caches"}, "it writes down what happened; who looks at that is decided above"},
 		"caches/layers":           {[]string{"caches", "digest"}, "a layer is files; who uses it for what is decided above"},

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"larder/executor/action"
 )
 
 // filter is one condition on a row.
@@ -86,7 +88,7 @@ func comparison(column listColumn, value string, now time.Time) (func(cell any) 
 		age, err := parseAge(value)
 		return func(cell any) int { return cmp.Compare(now.Sub(time.Time(cell.(when))), age) }, err
 	case size:
-		bytes, err := parseSize(value)
+		bytes, err := action.ParseSize(value)
 		return func(cell any) int { return cmp.Compare(int64(cell.(size)), bytes) }, err
 	case int, int64:
 		number, err := strconv.ParseInt(value, 10, 64)

@@ -14,6 +14,7 @@ import (
 
 	"larder/caches"
 	"larder/caches/upkeep"
+	"larder/executor/action"
 )
 
 // defaultMaxSize is how large a store may grow when nobody says otherwise.
@@ -141,7 +142,7 @@ func pruneLimits(command *cli.Command, configured settings) (upkeep.Limits, erro
 	limits.OldFormats = command.Bool("old-formats")
 	var err error
 	if text := command.String("min-free"); text != "" {
-		if limits.MinFree, err = parseSize(text); err != nil {
+		if limits.MinFree, err = action.ParseSize(text); err != nil {
 			return limits, fmt.Errorf("--min-free: %w", err)
 		}
 	}
@@ -166,13 +167,13 @@ func maxSize(flag string, configured settings) (int64, error) {
 		if choice[0] == "none" {
 			return -1, nil
 		}
-		bytes, err := parseSize(choice[0])
+		bytes, err := action.ParseSize(choice[0])
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w: %w", choice[1], caches.ErrInvalid, err)
 		}
 		return bytes, nil
 	}
-	return parseSize(defaultMaxSize)
+	return action.ParseSize(defaultMaxSize)
 }
 
 // oldFormatNote is what info says of a part that another version wrote.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/urfave/cli/v3"
 	"golang.org/x/sys/unix"
@@ -75,7 +76,7 @@ func examine(layout caches.Layout) []finding {
 		{What: "seccomp", OK: offered.Seccomp, Detail: choose(offered.Seccomp, "system calls are filtered", "system calls cannot be filtered"), Advice: unless(offered.Seccomp, "use a kernel with CONFIG_SECCOMP_FILTER"), vital: true},
 		overlayFinding(layout),
 		reflinkFinding(layout),
-		{What: "cgroups", OK: offered.CgroupDelegated, Detail: choose(offered.CgroupDelegated, "a cgroup is delegated to this user", "no cgroup is delegated to this user"), Advice: "limits of memory and processes come with a later version"},
+		groupFinding(offered),
 		{What: "store", OK: true, Detail: layout.Root()},
 	}
 }
@@ -85,6 +86,29 @@ func namespaceFinding(offered sandbox.Capabilities) finding {
 	if offered.Namespaces != nil {
 		f.Detail = offered.Namespaces.Error()
 	}
+	return f
+}
+
+// groupFinding says which limits hold for all processes of an action together,
+// and how those that do not could.
+func groupFinding(offered sandbox.Capabilities) finding {
+	var held, loose []string
+	for _, limit := range []sandbox.Limit{sandbox.LimitMemory, sandbox.LimitProcesses, sandbox.LimitCPUTime} {
+		if version := offered.Groups[limit]; version > 0 {
+			held = append(held, fmt.Sprintf("--%s (version %d)", limit, version))
+		} else {
+			loose = append(loose, "--"+string(limit))
+		}
+	}
+	f := finding{What: "cgroups", OK: len(loose) == 0, Detail: "hold for an action as a whole: " + strings.Join(held, ", ")}
+	if f.OK {
+		return f
+	}
+	if len(held) == 0 {
+		f.Detail = "none can be made"
+	}
+	f.Detail += "; only for each process alone: " + strings.Join(loose, ", ")
+	f.Advice = "run larder in a session of systemd (systemd-run --user --scope -p Delegate=yes larder run ...), or in a container give it a cgroup that it may write to and that is not its top (--cgroupns=private with /sys/fs/cgroup writable, and a start script that moves all processes into a group below)"
 	return f
 }
 

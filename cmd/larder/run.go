@@ -315,6 +315,8 @@ func reportEnd(wanted *action.Action, result *action.Result, err error) {
 		complain(err)
 	case result.Status == action.StatusTimeout:
 		complain(fmt.Errorf("%s ran longer than %s and was ended; give it more time with --timeout", wanted.Argv[0], wanted.Timeout))
+	case result.Status == action.StatusLimit:
+		complain(errors.New(limitText(wanted, result.LimitsHit)))
 	case result.Status == action.StatusKilled && result.Signal != 0:
 		complain(fmt.Errorf("%s was ended by signal %d (%s)%s", wanted.Argv[0], result.Signal, syscall.Signal(result.Signal), notPublished(wanted)))
 	case result.Status == action.StatusKilled:

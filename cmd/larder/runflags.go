@@ -21,6 +21,8 @@ type runOptions struct {
 	results, json, spec, preset                       string
 	inputs, trees, tools, payloads, outputs, env      []string
 	appendOnly, mutable, observe                      []string
+	memory, cpuTime, outputLimit                      string
+	pids                                              int
 	noCache, strict, userns                           bool
 	// chosen is the preset that --preset names, once it is looked up.
 	chosen preset.Preset
@@ -45,6 +47,10 @@ func runFlags(o *runOptions) []cli.Flag {
 		textFlag("teardown", &o.teardown, "shell `CMD` after it, which never changes the exit code"),
 		textFlag("network", &o.network, "`NET` of the command: none (loopback only, the default) or host"),
 		textFlag("timeout", &o.timeout, "end the command after `DUR`, such as 90s; set-up does not count"),
+		textFlag("memory", &o.memory, "most memory of all its processes together, `SIZE` such as 512M or 2G; page cache counts"),
+		&cli.IntFlag{Name: "pids", Destination: &o.pids, Usage: "most processes and threads at one time, `N`", Action: somePids},
+		textFlag("cpu-time", &o.cpuTime, "most processor time of all its processes together, `DUR`"),
+		textFlag("output-limit", &o.outputLimit, "most that it may print, and most that it may write to disk, `SIZE`"),
 		textFlag("results", &o.results, "`USE` of kept results: off, read, write or read-write (the default)"),
 		&cli.BoolFlag{Name: "no-cache", Destination: &o.noCache, Usage: "the same as --results off"},
 		&cli.BoolFlag{Name: "strict", Destination: &o.strict, Usage: "breaking the rules of an append-only cache fails the action"},
@@ -87,10 +93,17 @@ func onlyFlag(name, only, usage string) cli.Flag {
 	}}
 }
 
+// somePids refuses what would be taken for no limit.
+func somePids(_ context.Context, _ *cli.Command, n int) error {
+	if n < 1 {
+		return fmt.Errorf("--pids %d: give a number of processes above zero, or leave it out for no limit", n)
+	}
+	return nil
+}
+
 // laterFlags are those of the published contract that this version lacks.
 func laterFlags() []cli.Flag {
-	return append(laterSwitches("explain"), laterValues("memory", "pids", "cpu-time", "output-limit",
-		"remote", "instance", "trace")...)
+	return append(laterSwitches("explain"), laterValues("remote", "instance", "trace")...)
 }
 
 // laterSwitches are refused flags without a value.
@@ -125,10 +138,14 @@ func (o *runOptions) fill(spec *action.Spec, argv []string, configured settings)
 	for _, pair := range []struct{ to, from *string }{
 		{&spec.Root, &o.root}, {&spec.Setup, &o.setup}, {&spec.Teardown, &o.teardown},
 		{&spec.Network, &o.network}, {&spec.Host, &o.host}, {&spec.Timeout, &o.timeout},
+		{&spec.Memory, &o.memory}, {&spec.CPUTime, &o.cpuTime}, {&spec.OutputLimit, &o.outputLimit},
 	} {
 		if *pair.from != "" {
 			*pair.to = *pair.from
 		}
+	}
+	if o.pids != 0 {
+		spec.Pids = o.pids
 	}
 	spec.Strict = spec.Strict || o.strict
 	spec.Userns = spec.Userns || o.userns

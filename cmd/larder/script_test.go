@@ -112,9 +112,9 @@ var machine = sync.OnceValue(func() abilities {
 })
 
 // condition answers what scripts ask of the machine: [sandbox], [overlay],
-// [mounts] (unshare -Urm and mount work for this user) and [root]. Under CI=true
-// a machine without the first three is an error, or a gate that closed there
-// would go unnoticed.
+// [mounts] (unshare -Urm and mount work for this user), [groups] (this user can
+// have control groups for every limit) and [root]. Under CI=true a machine without
+// the first three is an error, or a gate that closed there would go unnoticed.
 func condition(name string) (bool, error) {
 	var missing error
 	switch name {
@@ -124,6 +124,8 @@ func condition(name string) (bool, error) {
 		missing = machine().overlay
 	case "mounts":
 		missing = machine().mounts
+	case "groups":
+		return len(sandbox.Probe().Groups) == 3, nil
 	case "root":
 		return os.Getuid() == 0, nil
 	default:

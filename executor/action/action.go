@@ -30,6 +30,7 @@ type Action struct {
 	Host     Host
 	Userns   bool          // processes may make user namespaces of their own, and mounts in them
 	Timeout  time.Duration // of the command, without set-up; 0 is none
+	Limits   Limits
 	Strict   bool
 }
 
@@ -69,7 +70,8 @@ func (s Spec) Validate(base string) (*Action, error) {
 		Trees: v.trees(s.Trees), Tools: v.hosts("tool", s.Tools), Outputs: v.outputs(s.Outputs),
 		Payloads: v.payloads(s.Payloads), Caches: v.caches(s.Caches), Observe: v.hosts("observed", s.Observe),
 		Setup: s.Setup, Teardown: s.Teardown,
-		Network: v.network(s.Network), Host: v.view(s.Host), Userns: s.Userns, Timeout: v.timeout(s.Timeout), Strict: s.Strict,
+		Network: v.network(s.Network), Host: v.view(s.Host), Userns: s.Userns,
+		Timeout: v.duration("timeout", s.Timeout), Limits: v.limits(s), Strict: s.Strict,
 	}
 	v.argv(s.Argv)
 	v.overlaps(action)
@@ -183,17 +185,6 @@ func (v *validator) view(text string) Host {
 	}
 	v.refuse("host %q: use system or none", text)
 	return HostSystem
-}
-
-func (v *validator) timeout(text string) time.Duration {
-	if text == "" {
-		return 0
-	}
-	duration, err := time.ParseDuration(text)
-	if err != nil || duration <= 0 {
-		v.refuse("timeout %q: give a length of time above zero, with its unit, such as 90s or 5m", text)
-	}
-	return duration
 }
 
 func (v *validator) overlaps(action *Action) {

@@ -106,6 +106,13 @@ func badSpecs() map[string]struct {
 		"timeout without unit":   {func(s *Spec) { s.Timeout = "5" }, `"5"`},
 		"timeout zero":           {func(s *Spec) { s.Timeout = "0s" }, "above zero"},
 		"timeout negative":       {func(s *Spec) { s.Timeout = "-1s" }, "above zero"},
+		"memory without number":  {func(s *Spec) { s.Memory = "much" }, `memory: "much"`},
+		"memory zero":            {func(s *Spec) { s.Memory = "0" }, "above zero"},
+		"memory for nothing":     {func(s *Spec) { s.Memory = "10K" }, "1M or more"},
+		"pids negative":          {func(s *Spec) { s.Pids = -1 }, "from 1 to"},
+		"pids beyond the kernel": {func(s *Spec) { s.Pids = 1 << 30 }, "from 1 to"},
+		"cpu-time without unit":  {func(s *Spec) { s.CPUTime = "7" }, `cpu-time "7"`},
+		"output-limit zero":      {func(s *Spec) { s.OutputLimit = "0M" }, "output-limit"},
 		"tool empty":             {func(s *Spec) { s.Tools = []string{""} }, "tool path"},
 		"observed empty":         {func(s *Spec) { s.Observe = []string{""} }, "observed path"},
 	}

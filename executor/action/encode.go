@@ -63,6 +63,7 @@ func (a *Action) properties() []Property {
 	if a.Teardown != "" {
 		properties = append(properties, Property{"larder-teardown", a.Teardown})
 	}
+	properties = append(properties, a.Limits.properties()...)
 	if a.Strict {
 		properties = append(properties, Property{"larder-strict", "true"})
 	}

@@ -30,7 +30,12 @@ type Spec struct {
 	Host     string            `json:"host,omitempty"`    // "system" (default) or "none"
 	Userns   bool              `json:"allow_userns,omitempty"`
 	Timeout  string            `json:"timeout,omitempty"` // Go duration; empty: none
-	Strict   bool              `json:"strict,omitempty"`
+	Memory   string            `json:"memory,omitempty"`  // a size such as 512M; empty: no limit
+	Pids     int               `json:"pids,omitempty"`    // processes and threads at one time; 0: no limit
+	CPUTime  string            `json:"cpu_time,omitempty"`
+	// OutputLimit is a size, for what is printed and for what is written to disk.
+	OutputLimit string `json:"output_limit,omitempty"`
+	Strict      bool   `json:"strict,omitempty"`
 }
 
 // TreeSpec puts a tree that is already in the store at a path.

@@ -17,7 +17,8 @@ func TestParseSpecReadsEveryMember(t *testing.T) {
 		"payloads": [{"host": "/mnt/sdk", "path": "sdk", "copy": "always"}],
 		"caches": [{"name": "mypy", "mode": "mutable", "path": ".mypy_cache", "scope": "s", "key": "k",
 			"publish": "0,1", "on_conflict": "replace", "keep": 3}],
-		"observe": ["/etc/hosts"], "setup": "a", "teardown": "b", "network": "host", "host": "none", "allow_userns": true, "timeout": "5m", "strict": true
+		"observe": ["/etc/hosts"], "setup": "a", "teardown": "b", "network": "host", "host": "none", "allow_userns": true, "timeout": "5m", "strict": true,
+		"memory": "1G", "pids": 100, "cpu_time": "10m", "output_limit": "20M"
 	}`
 	spec, err := ParseSpec([]byte(text))
 	if err != nil {

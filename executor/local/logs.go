@@ -19,6 +19,7 @@ import (
 // same time, and keeps what set-up and tear-down say in a file.
 type logs struct {
 	stdout, stderr stream
+	quota          *quota   // of both together
 	steps          *os.File // output of set-up and tear-down
 }
 
@@ -38,7 +39,7 @@ func (l *logs) open(blobs *cas.Store, streams executor.Streams) error {
 	if streams.Direct != nil {
 		return nil
 	}
-	return errors.Join(l.stdout.open(blobs, streams.Stdout), l.stderr.open(blobs, streams.Stderr))
+	return errors.Join(l.stdout.open(blobs, streams.Stdout, l.quota), l.stderr.open(blobs, streams.Stderr, l.quota))
 }
 
 // openSteps makes the log of set-up and tear-down.
@@ -50,7 +51,7 @@ func (l *logs) openSteps(folder string) (err error) {
 	return nil
 }
 
-func (s *stream) open(blobs *cas.Store, user io.Writer) error {
+func (s *stream) open(blobs *cas.Store, user io.Writer, quota *quota) error {
 	blob := blobs.NewWriter()
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -60,19 +61,24 @@ func (s *stream) open(blobs *cas.Store, user io.Writer) error {
 	go func() {
 		defer read.Close()
 		kept := &faint{w: blob}
-		_, err := io.CopyBuffer(tee{kept, &faint{w: user}}, onlyReader{read}, make([]byte, 64<<10))
+		_, err := io.CopyBuffer(tee{kept, &faint{w: user}, quota}, onlyReader{read}, make([]byte, 64<<10))
 		s.done <- errors.Join(err, kept.failure)
 	}()
 	return nil
 }
 
 // tee writes to the store first: what the user saw is kept. Neither end can
-// hold up the other by failing.
-type tee struct{ kept, user *faint }
+// hold up the other by failing. What is over the quota goes to neither, and is
+// read all the same: nobody should wait for a pipe.
+type tee struct {
+	kept, user *faint
+	quota      *quota
+}
 
 func (t tee) Write(p []byte) (int, error) {
-	t.kept.write(p)
-	t.user.write(p)
+	admitted := p[:t.quota.admit(len(p))]
+	t.kept.write(admitted)
+	t.user.write(admitted)
 	return len(p), nil
 }
 

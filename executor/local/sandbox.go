@@ -1,7 +1,6 @@
 package local
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -20,7 +19,8 @@ import (
 // command was not run.
 type SetupFailed struct {
 	Status sandbox.StepStatus
-	Said   string // the end of its output
+	Said   string   // the end of its output
+	Limits []string // those that struck while it ran
 }
 
 // Error gives how it ended and what it said.
@@ -28,6 +28,9 @@ func (e *SetupFailed) Error() string {
 	text := fmt.Sprintf("the set-up command failed with exit code %d; the command was not run", e.Status.ExitCode)
 	if e.Status.Exec != nil {
 		text = fmt.Sprintf("the set-up command could not be started (%v); the command was not run", e.Status.Exec)
+	}
+	if len(e.Limits) > 0 {
+		text = fmt.Sprintf("the set-up command went over a limit (%s); the command was not run; raise --%s", strings.Join(e.Limits, ", "), strings.Replace(e.Limits[0], "output", "output-limit", 1))
 	}
 	if said := strings.TrimSpace(e.Said); said != "" {
 		text += "; it said:\n" + said
@@ -39,6 +42,7 @@ func (e *SetupFailed) Error() string {
 func (a *attempt) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	a.logs.quota = newQuota(a.job.Action.Limits.Output)
 	if err := a.logs.open(a.place.blobs, a.job.Streams); err != nil {
 		return err
 	}
@@ -51,6 +55,7 @@ func (a *attempt) run(ctx context.Context) error {
 	if err != nil {
 		return refuse(err)
 	}
+	go a.logs.quota.watch(ctx)
 	start := time.Now()
 	a.status, err = a.job.Surroundings.Handle.(scene).early.run(ctx, config)
 	a.emitRun(start)
@@ -99,6 +104,7 @@ func (a *attempt) configure(ctx context.Context) (sandbox.Config, error) {
 		return sandbox.Config{}, err
 	}
 	wanted := a.job.Action
+	a.logs.quota.begin(a.written(private))
 	overlays, binds := a.mounts()
 	streams := a.job.Streams
 	stdout, stderr := a.logs.stdout.write, a.logs.stderr.write
@@ -113,6 +119,7 @@ func (a *attempt) configure(ctx context.Context) (sandbox.Config, error) {
 		Stdin: a.feed.given, Stdout: stdout, Stderr: stderr, Log: a.logs.steps,
 		Terminal: streams.Input.Kind == executor.InputTerminal,
 		Signals:  a.relay(ctx), Timeout: wanted.Timeout, Grace: a.runner.config.Grace,
+		Limits: limitsOf(wanted.Limits), Exceeded: a.logs.quota.struck,
 	}, nil
 }
 
@@ -207,40 +214,3 @@ func environment(wanted *action.Action, bins []string) []string {
 }
 
 const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-// judge turns what the sandbox saw into the status of the result.
-func (a *attempt) judge() error {
-	status, result := a.status, a.result
-	result.Resources = action.Resources{
-		MaxRSSBytes: status.MaxRSS, UserMS: status.User.Milliseconds(), SystemMS: status.System.Milliseconds(),
-	}
-	if status.Setup != nil && !status.Setup.OK() && !status.Killed {
-		return &SetupFailed{*status.Setup, a.logs.said()}
-	}
-	if status.Exec != nil {
-		return status.Exec
-	}
-	if t := status.Teardown; t != nil && !t.OK() {
-		a.warn("the tear-down command failed with exit code %d: %s", t.ExitCode, strings.TrimSpace(a.logs.said()))
-	}
-	result.ExitCode, result.Signal = status.ExitCode, int(status.Signal)
-	switch {
-	case status.TimedOut:
-		result.Status, result.ExitCode = action.StatusTimeout, 124
-		result.LimitsHit = append(result.LimitsHit, "timeout")
-	case status.Killed:
-		result.Status = action.StatusKilled
-		if status.ExitCode < 0 {
-			result.ExitCode = 128 + int(cmp.Or(status.Signal, syscall.SIGTERM))
-		}
-	case status.Signal != 0:
-		result.Status, result.ExitCode = action.StatusKilled, 128+int(status.Signal)
-	case a.interrupted.Load():
-		result.Status = action.StatusKilled
-	case status.ExitCode != 0:
-		result.Status = action.StatusFailed
-	default:
-		result.Status = action.StatusOK
-	}
-	return nil
-}

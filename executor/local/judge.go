@@ -1,0 +1,104 @@
+package local
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"syscall"
+
+	"larder/executor/action"
+	"larder/sandbox"
+)
+
+// judge turns what the sandbox saw into the status of the result.
+func (a *attempt) judge() error {
+	status, result := a.status, a.result
+	result.Resources = action.Resources{
+		MaxRSSBytes: status.MaxRSS, UserMS: status.User.Milliseconds(), SystemMS: status.System.Milliseconds(),
+	}
+	a.judgeLimits()
+	if status.Setup != nil && !status.Setup.OK() && !status.Killed {
+		return &SetupFailed{*status.Setup, a.logs.said(), result.LimitsHit}
+	}
+	if status.Exec != nil {
+		return status.Exec
+	}
+	if t := status.Teardown; t != nil && !t.OK() {
+		a.warn("the tear-down command failed with exit code %d: %s", t.ExitCode, strings.TrimSpace(a.logs.said()))
+	}
+	result.ExitCode, result.Signal = status.ExitCode, int(status.Signal)
+	a.judgeEnd()
+	return nil
+}
+
+// judgeEnd finds the status, and the exit code where the command's own says less.
+func (a *attempt) judgeEnd() {
+	status, result := a.status, a.result
+	switch {
+	case status.TimedOut:
+		result.Status, result.ExitCode = action.StatusTimeout, 124
+	case len(result.LimitsHit) > 0:
+		result.Status = action.StatusLimit
+		// Of a command that ended well all the same, something was cut off.
+		if result.ExitCode <= 0 {
+			result.ExitCode = 128 + int(cmp.Or(status.Signal, syscall.SIGKILL))
+		}
+	case status.Killed:
+		result.Status = action.StatusKilled
+		if status.ExitCode < 0 {
+			result.ExitCode = 128 + int(cmp.Or(status.Signal, syscall.SIGTERM))
+		}
+	case status.Signal != 0:
+		result.Status, result.ExitCode = action.StatusKilled, 128+int(status.Signal)
+	case a.interrupted.Load():
+		result.Status = action.StatusKilled
+	case status.ExitCode != 0:
+		result.Status = action.StatusFailed
+	default:
+		result.Status = action.StatusOK
+	}
+}
+
+// limitsOf gives the limits that the sandbox itself holds an action to.
+func limitsOf(l action.Limits) sandbox.Limits {
+	return sandbox.Limits{Memory: uint64(l.Memory), Processes: uint64(l.Pids), CPUTime: l.CPUTime, FileSize: uint64(l.Output)}
+}
+
+// judgeLimits names the limits that struck, and warns of those that hold less
+// than they say.
+func (a *attempt) judgeLimits() {
+	for _, limit := range a.status.Struck {
+		a.hit(string(limit))
+	}
+	if a.logs.quota.broken() {
+		a.hit(action.LimitOutput)
+	}
+	if a.status.TimedOut {
+		a.hit(action.LimitTimeout)
+	}
+	for _, limit := range a.status.Loose {
+		text := looseText(limit)
+		if cause := a.status.LooseCause; cause != nil {
+			text += " (" + cause.Error() + ")"
+		}
+		a.warn("%s; larder doctor says what it takes", text)
+	}
+}
+
+func (a *attempt) hit(limit string) {
+	if !slices.Contains(a.result.LimitsHit, limit) {
+		a.result.LimitsHit = append(a.result.LimitsHit, limit)
+	}
+}
+
+// looseText says what a limit means without a control group.
+func looseText(limit sandbox.Limit) string {
+	const reason = "since there is no control group for it here"
+	switch limit {
+	case sandbox.LimitMemory:
+		return "--memory held for each process alone and not for all together, " + reason + ": one that asks for more is refused it, and no limit is reported"
+	case sandbox.LimitProcesses:
+		return "--pids held only as far as the kernel counts the processes of a user, which for root it does not, " + reason + ": one more cannot be started, and no limit is reported"
+	}
+	return "--cpu-time held for each process alone, in whole seconds, and not for all together, " + reason
+}

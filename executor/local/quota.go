@@ -1,0 +1,138 @@
+package local
+
+import (
+	"context"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"larder/sandbox"
+)
+
+// quota bounds what a command prints and what it leaves on the disk, each for
+// itself. It may be used by many goroutines.
+type quota struct {
+	most    int64    // bytes; 0 is no limit
+	folders []string // that the command writes to
+	before  int64    // what was in them
+	printed atomic.Int64
+	struck  chan sandbox.Limit // holds one word, which is enough to end the command
+}
+
+func newQuota(most int64) *quota { return &quota{most: most, struck: make(chan sandbox.Limit, 1)} }
+
+// begin looks at the folders that the command will write to. Private copies, as
+// there are without overlays, have something in them already.
+func (q *quota) begin(folders []string) {
+	if q.folders = folders; q.most > 0 {
+		q.before = q.sum(math.MaxInt64)
+	}
+}
+
+// strike tells the sandbox. Without a reader it does nothing more than once.
+func (q *quota) strike() {
+	select {
+	case q.struck <- sandbox.LimitOutput:
+	default:
+	}
+}
+
+// admit says how many of n more bytes may still be printed.
+func (q *quota) admit(n int) int {
+	if q == nil || q.most == 0 {
+		return n
+	}
+	total := q.printed.Add(int64(n))
+	if total <= q.most {
+		return n
+	}
+	q.strike()
+	return int(max(0, int64(n)-(total-q.most)))
+}
+
+// broken reports whether more was printed or lies on the disk than may.
+func (q *quota) broken() bool { return q.most > 0 && (q.printed.Load() > q.most || q.full()) }
+
+// Looks at the disk: the first after a moment, and then so seldom that they take a
+// twentieth of one processor.
+const (
+	firstLook = 50 * time.Millisecond
+	lookShare = 20
+)
+
+// watch adds up the folders until ctx ends. A command that it finds over the
+// limit is ended.
+func (q *quota) watch(ctx context.Context) {
+	if q.most == 0 {
+		return
+	}
+	pause := firstLook
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		began := time.Now()
+		if q.full() {
+			q.strike()
+			return
+		}
+		pause = max(firstLook, lookShare*time.Since(began))
+	}
+}
+
+// full reports whether the command has put more into the folders than it may.
+func (q *quota) full() bool { return q.sum(q.before+q.most)-q.before > q.most }
+
+// sum adds up the folders, and stops counting above enough. What goes away
+// meanwhile, or cannot be read, counts nothing.
+func (q *quota) sum(enough int64) (total int64) {
+	for _, folder := range q.folders {
+		_ = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && path != folder {
+				if info, err := entry.Info(); err == nil {
+					total += sizeOf(info)
+				}
+			}
+			if total > enough {
+				return fs.SkipAll
+			}
+			return nil
+		})
+	}
+	return total
+}
+
+// block is what the smallest file or directory takes.
+const block = 4096
+
+// sizeOf is what a file counts: its length in whole blocks, holes included since
+// whoever reads it later has to read them, and an empty one a block all the same.
+// A file with several names is shared among them, and a mark of overlayfs for
+// something that was removed counts nothing.
+func sizeOf(info fs.FileInfo) int64 {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	switch {
+	case info.Mode()&os.ModeCharDevice != 0:
+		return 0
+	case !info.Mode().IsRegular():
+		return block
+	case ok && stat.Nlink > 1:
+		return max(block, info.Size()) / int64(stat.Nlink)
+	}
+	return max(block, (info.Size()+block-1)/block*block)
+}
+
+// written lists the folders that the command can write to.
+func (a *attempt) written(private string) []string {
+	folders := []string{a.work.upper, private}
+	for _, c := range a.checkouts {
+		folders = append(folders, c.Upper())
+	}
+	return folders
+}
