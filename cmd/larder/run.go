@@ -112,6 +112,10 @@ func prepare(ctx context.Context, command *cli.Command, options *runOptions) (ex
 	if err != nil {
 		return none, nil, err
 	}
+	home, _ := os.UserHomeDir()
+	if err := wanted.RefuseSecrets(home); err != nil {
+		return none, nil, err
+	}
 	if options.json != "" && options.json != "-" {
 		wanted.NoInputs = []string{absolute(here, options.json)}
 	}

@@ -1,0 +1,49 @@
+package action
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"larder/caches"
+)
+
+func TestSecretsAreRefused(t *testing.T) {
+	home := filepath.Join(t.TempDir(), "me")
+	for _, folder := range []string{".ssh", ".config/app", ".aws", "src/.ssh"} {
+		if err := os.MkdirAll(filepath.Join(home, folder), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(filepath.Join(home, ".ssh"), filepath.Join(home, "src/keys")); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		action Action
+		want   string // "" is no refusal
+	}{
+		"the place":            {Action{Tools: []string{home + "/.ssh"}}, "it is in " + home + "/.ssh"},
+		"a file in it":         {Action{Payloads: []Payload{{Host: home + "/.gnupg/keys"}}}, "it is in " + home + "/.gnupg"},
+		"a link to it":         {Action{Tools: []string{home + "/src/keys"}}, "it is in " + home + "/.ssh"},
+		"what holds it":        {Action{Tools: []string{home}}, "it holds " + home + "/.ssh"},
+		"everything":           {Action{Tools: []string{"/"}}, "it holds"},
+		"an input":             {Action{Root: home, Inputs: []string{"/.aws/credentials"}}, "-i only the files"},
+		"all of the home":      {Action{Root: home, Inputs: []string{"."}}, "it holds"},
+		"a root in it":         {Action{Root: home + "/.aws", Inputs: []string{"."}}, "it is in"},
+		"the machine's own":    {Action{Tools: []string{"/etc/ssh"}}, "it is in /etc/ssh"},
+		"a file of that name":  {Action{Root: home + "/src", Inputs: []string{".ssh"}}, ""},
+		"beside it":            {Action{Tools: []string{home + "/.ssh2"}}, ""},
+		"what could hold some": {Action{Tools: []string{home + "/.config"}}, ""},
+		"left out":             {Action{Root: home, Inputs: []string{"src", "!.ssh", "*.py"}}, ""},
+	} {
+		err := c.action.RefuseSecrets(home)
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("%s: refused: %v", name, err)
+		case c.want != "" && (!errors.Is(err, caches.ErrInvalid) || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+	}
+}
