@@ -73,6 +73,7 @@ type Surroundings struct {
 // Job is an action on its way through a runner.
 type Job struct {
 	Action       *action.Action
+	Instead      []string // see [Request]
 	Inputs       *digest.Tree
 	Surroundings Surroundings
 	Streams      Streams
@@ -102,9 +103,12 @@ type Outcome struct {
 
 // Request is an action with all that concerns only this run of it.
 type Request struct {
-	Action   *action.Action
-	Streams  Streams
-	Results  ResultPolicy
+	Action  *action.Action
+	Streams Streams
+	Results ResultPolicy
+	// Instead, when set, runs in the place of the command, in the sandbox that was
+	// made for it. Results must be neither read nor written then.
+	Instead  []string
 	OutputTo string // host directory for outputs; OutputNone keeps only digests
 	Signals  <-chan os.Signal
 	Observe  func(Event)  // may be nil
@@ -164,7 +168,7 @@ func (r *run) answer(ctx context.Context) (*action.Result, error) {
 		return r.failed(), err
 	}
 	outcome, err := r.executor.runner.Execute(ctx, Job{
-		Action: r.request.Action, Inputs: inputs, Surroundings: surroundings,
+		Action: r.request.Action, Instead: r.request.Instead, Inputs: inputs, Surroundings: surroundings,
 		Streams: r.request.Streams, Signals: r.request.Signals, Emit: r.emit, Say: r.say, Broken: r.broken,
 	})
 	defer outcome.release()

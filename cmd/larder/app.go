@@ -54,9 +54,9 @@ func newApp() *cli.Command {
 			&cli.BoolFlag{Name: "version", Usage: "print the version", Local: true},
 		},
 		Commands: append([]*cli.Command{
-			runCommand(), digestCommand(), cacheCommand(), doctorCommand(), demoCommand(), versionCommand(), helpCommand(),
+			runCommand(), shellCommand(), digestCommand(), cacheCommand(), doctorCommand(), demoCommand(), versionCommand(), helpCommand(),
 			copyPayloadCommand(),
-		}, laterCommands("build", "plan", "explain", "shell", "worker", "serve")...),
+		}, laterCommands("build", "plan", "explain", "worker", "serve")...),
 		EnableShellCompletion:           true,
 		ConfigureShellCompletionCommand: describeCompletion,
 		DisableSliceFlagSeparator:       true,

@@ -47,27 +47,38 @@ func runCommand() *cli.Command {
 // run is larder run, from flags to exit code.
 func run(ctx context.Context, command *cli.Command, options *runOptions) error {
 	request, shop, err := prepare(ctx, command, options)
+	return perform(ctx, order{request, options.json}, shop, err)
+}
+
+// order is a request with the place for its record.
+type order struct {
+	executor.Request
+	record string
+}
+
+// perform takes a request to its exit code; err says why it could not be made.
+func perform(ctx context.Context, o order, shop *workshop, err error) error {
 	if err != nil {
 		result := refused()
 		result.ExitCode = exitCodeOf(result, err)
-		complain(errors.Join(err, writeRecord(options.json, result)))
+		complain(errors.Join(err, writeRecord(o.record, result)))
 		return exitCode(result.ExitCode)
 	}
 	ctx, signals, stop := relaySignals(ctx)
 	defer stop()
-	request.Signals = signals
-	request.Say = func(text string) { fmt.Fprintf(os.Stderr, "larder: %s\n", text) }
-	result, err := shop.executor().Run(ctx, request)
+	o.Signals = signals
+	o.Say = func(text string) { fmt.Fprintf(os.Stderr, "larder: %s\n", text) }
+	result, err := shop.executor().Run(ctx, o.Request)
 	err = brokenOff(ctx, err)
 	result.ExitCode = exitCodeOf(result, err)
 	shop.writeDown(result, err)
 	defer shop.leaveWork(result)
 	reportWarnings(result)
-	reportEnd(request.Action, result, err)
-	if text := hint(request.Action, result, err); text != "" {
+	reportEnd(o.Action, result, err)
+	if text := hint(o.Action, result, err); text != "" && (err != nil || o.Instead == nil) {
 		fmt.Fprintf(os.Stderr, "larder: %s\n", text)
 	}
-	if err := writeRecord(options.json, result); err != nil {
+	if err := writeRecord(o.record, result); err != nil {
 		return err
 	}
 	if result.ExitCode != 0 {
@@ -104,6 +115,7 @@ func prepare(ctx context.Context, command *cli.Command, options *runOptions) (ex
 	if err := options.fill(&spec, wholeCommand(os.Args, command.Args().Slice()), shop.settings); err != nil {
 		return none, nil, err
 	}
+	options.fallBack(&spec)
 	spec.Root = absolute(here, spec.Root)
 	if err := shop.applyPreset(ctx, options, &spec); err != nil {
 		return none, nil, err

@@ -24,6 +24,7 @@ type runOptions struct {
 	memory, cpuTime, outputLimit                      string
 	pids                                              int
 	noCache, strict, userns                           bool
+	shell, publish                                    bool // of larder shell
 	// chosen is the preset that --preset names, once it is looked up.
 	chosen preset.Preset
 }

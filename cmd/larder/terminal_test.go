@@ -209,3 +209,19 @@ func TestTerminalRemovingSeveralCachesAsksFirst(t *testing.T) {
 	screen.sees("removed two")
 	screen.ends()
 }
+
+func TestTerminalShellShowsWhereOneIs(t *testing.T) {
+	needSandbox(t)
+	screen := onTerminal(t, newStore(t), "shell", "-e", "TERM=dumb", "--mutable", "some=sub/cache")
+	screen.sees("what it writes is discarded, in caches too")
+	screen.sees("larder:/build$ ")
+	screen.types("stty size; cd sub/cache; set -o | grep monitor; echo at $((40+2))\n")
+	screen.sees("33 99")
+	screen.sees("on\r\n") // it has job control
+	screen.sees("at 42")
+	screen.sees("larder:/build/sub/cache$ ")
+	screen.types("exit 9\n")
+	if code := screen.ends(); code != 9 {
+		t.Errorf("exit code %d, not 9", code)
+	}
+}

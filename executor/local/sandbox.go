@@ -114,13 +114,21 @@ func (a *attempt) configure(ctx context.Context) (sandbox.Config, error) {
 	return sandbox.Config{
 		View: viewOf(wanted.Host)(), Binds: slices.Concat(toolBinds, binds, a.payloadBinds()), Overlays: overlays,
 		Private: private, Network: networkOf(wanted.Network), AllowUserns: wanted.Userns,
-		Args: seen.command(wanted.Argv), Env: environment(wanted, seen.bins),
+		Args: a.command(seen), Env: environment(wanted, seen.bins),
 		Setup: shell(wanted.Setup), Teardown: shell(wanted.Teardown),
 		Stdin: a.feed.given, Stdout: stdout, Stderr: stderr, Log: a.logs.steps,
 		Terminal: streams.Input.Kind == executor.InputTerminal,
 		Signals:  a.relay(ctx), Timeout: wanted.Timeout, Grace: a.runner.config.Grace,
 		Limits: limitsOf(wanted.Limits), Exceeded: a.logs.quota.struck,
 	}, nil
+}
+
+// command is what runs.
+func (a *attempt) command(seen found) []string {
+	if len(a.job.Instead) > 0 {
+		return a.job.Instead
+	}
+	return seen.command(a.job.Action.Argv)
 }
 
 // command names a program that was given by a path as it is on the host, which
