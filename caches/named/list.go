@@ -92,7 +92,7 @@ func (r Row) matches(pattern string) bool {
 func (s *Store) row(id string) (Row, bool) {
 	i := instance{store: s, id: id}
 	row := Row{ID: id, Generations: len(i.generations()), Status: Cached}
-	if data, err := os.ReadFile(i.path(refFile)); err == nil {
+	if data, err := caches.ReadFile(i.path(refFile)); err == nil {
 		row.Ref, row.Problem = parseRef(data)
 	} else if !missing(err) || row.Generations > 0 {
 		row.Problem = fmt.Errorf("read which cache it is: %w", err)

@@ -59,7 +59,7 @@ func (m manifest) stack(folder string) layers.Stack {
 
 // read reads and checks the manifest of a generation.
 func (i instance) read(id string) (manifest, error) {
-	data, err := os.ReadFile(i.manifest(id))
+	data, err := caches.ReadFile(i.manifest(id))
 	if err != nil {
 		return manifest{}, fmt.Errorf("read generation %s: %w", id, err)
 	}
@@ -127,7 +127,7 @@ func (i instance) swap(m manifest, stack layers.Stack) (manifest, error) {
 
 // describe writes ref.json when it is missing, or torn by a power cut.
 func (i instance) describe() error {
-	if data, err := os.ReadFile(i.path(refFile)); err == nil {
+	if data, err := caches.ReadFile(i.path(refFile)); err == nil {
 		if _, err := parseRef(data); err == nil {
 			return nil
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -114,7 +113,7 @@ func (i instance) loadHead() (string, state) {
 
 // readHead returns the id of the head generation, "" when there is none.
 func (i instance) readHead() (string, error) {
-	text, err := os.ReadFile(i.path(headFile))
+	text, err := caches.ReadFile(i.path(headFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}

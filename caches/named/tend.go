@@ -58,7 +58,7 @@ func (t *Tender) instances() (found []instance) {
 	entries, _ := os.ReadDir(t.store.layout.Named())
 	for _, entry := range entries {
 		i := instance{store: t.store, id: entry.Name()}
-		data, err := os.ReadFile(i.path(refFile))
+		data, err := caches.ReadFile(i.path(refFile))
 		if err != nil {
 			continue
 		}
