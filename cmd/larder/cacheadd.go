@@ -59,7 +59,9 @@ func cacheAdd(ctx context.Context, command *cli.Command) error {
 	result := action.NewResult()
 	result.Caches = append(result.Caches, local.DescribeOutcome(cache, outcome))
 	reportWarnings(result)
-	shop.leaveWork(result)
+	if published(result) {
+		shop.leaveWork()
+	}
 	return printAddition(command, ref, result.Caches[0])
 }
 

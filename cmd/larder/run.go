@@ -72,7 +72,9 @@ func perform(ctx context.Context, o order, shop *workshop, err error) error {
 	err = brokenOff(ctx, err)
 	result.ExitCode = exitCodeOf(result, err)
 	shop.writeDown(result, err)
-	defer shop.leaveWork(result)
+	if published(result) || keptAnswer(o.Request, result) && shop.untended() {
+		defer shop.leaveWork()
+	}
 	reportWarnings(result)
 	reportEnd(o.Action, result, err)
 	if text := hint(o.Action, result, err); text != "" && (err != nil || o.Instead == nil) {

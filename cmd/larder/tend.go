@@ -15,6 +15,7 @@ import (
 	"larder/caches/layers"
 	"larder/caches/named"
 	"larder/digest"
+	"larder/executor"
 	"larder/executor/action"
 )
 
@@ -83,17 +84,19 @@ func (w *workshop) tending(pause time.Duration) *tending {
 	return t
 }
 
+// tendFile is the name of the lock.
+const tendFile = "tend"
+
 // tendLock is held by the one process that tends the store.
 func tendLock(layout caches.Layout) (*layers.Lock, error) {
-	return layers.TryMake(filepath.Join(layout.Uses(), "tend"))
+	return layers.TryMake(filepath.Join(layout.Uses(), tendFile))
 }
 
-// leaveWork starts a process that looks after the store, when an action
-// published something and no such process is at work. One that is looks again
+// leaveWork starts a process that looks after the store, unless one is at work. One that is looks again
 // after it has given its lock up, so nothing is forgotten. That it cannot be
 // started is no harm: the next run or `cache compact` does the work.
-func (w *workshop) leaveWork(result *action.Result) {
-	if !w.background || w.broken != nil || !published(result) {
+func (w *workshop) leaveWork() {
+	if !w.background || w.broken != nil {
 		return
 	}
 	lock, err := tendLock(w.layout)
@@ -110,8 +113,19 @@ func (w *workshop) leaveWork(result *action.Result) {
 	_ = startDetached(args...)
 }
 
-// published reports whether an action left something new in the store: a
-// generation, or blobs of an answer that was not taken from there.
+// tendRest is how long answers alone wait for the next tending: a power cut
+// costs them a look at their content, no more, and a process for each of many
+// small actions would cost more than they.
+const tendRest = 30 * time.Second
+
+// untended reports whether nobody has tended the store lately. A process that
+// tends it makes the lock file new.
+func (w *workshop) untended() bool {
+	info, err := os.Stat(filepath.Join(w.layout.Uses(), tendFile))
+	return err != nil || time.Since(info.ModTime()) > tendRest
+}
+
+// published reports whether an action left a new generation in the store.
 func published(result *action.Result) bool {
 	for _, cache := range result.Caches {
 		switch named.Result(cache.Outcome) {
@@ -119,7 +133,12 @@ func published(result *action.Result) bool {
 			return true
 		}
 	}
-	return result.Cached == "no" && result.Key != "" && result.Status == action.StatusOK
+	return false
+}
+
+// keptAnswer reports whether a run left an answer in the store.
+func keptAnswer(request executor.Request, result *action.Result) bool {
+	return request.Results.Write && result.Cached == "no" && result.Key != "" && result.Status == action.StatusOK
 }
 
 // untilDone tends the store until there is nothing left to do, unless another
@@ -133,6 +152,8 @@ func (t *tending) untilDone(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("tend the store: %w", err)
 		}
+		now := time.Now()
+		_ = os.Chtimes(filepath.Join(t.layout.Uses(), tendFile), now, now) // for untended; without it there is more tending
 		err = t.rounds(ctx)
 		lock.Close()
 		// Whoever came while the lock was held has gone again, and counts on this.
