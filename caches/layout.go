@@ -40,6 +40,7 @@ const (
 	runsFolder    = "runs-v1"
 	tempFolder    = "tmp-v1"
 	usesFolder    = "use-v1"
+	keptFolder    = "kept-v1"
 )
 
 // Root returns the directory of the store, an absolute path.
@@ -79,9 +80,12 @@ func (l Layout) Temp() string { return filepath.Join(l.root, tempFolder) }
 // Uses is where processes hold locks that tell cleaners what is in use.
 func (l Layout) Uses() string { return filepath.Join(l.root, usesFolder) }
 
+// Kept is where sandboxes are that were kept for a look after their run.
+func (l Layout) Kept() string { return filepath.Join(l.root, keptFolder) }
+
 // KnownFolders lists the folder names that this version reads and writes.
 func KnownFolders() []string {
-	return []string{casFolder, resultsFolder, layersFolder, namedFolder, payloadFolder, indexFolder, logFolder, tallyFolder, runsFolder, tempFolder, usesFolder}
+	return []string{casFolder, resultsFolder, layersFolder, namedFolder, payloadFolder, indexFolder, logFolder, tallyFolder, runsFolder, tempFolder, usesFolder, keptFolder}
 }
 
 const (

@@ -74,6 +74,7 @@ type Surroundings struct {
 type Job struct {
 	Action       *action.Action
 	Instead      []string // see [Request]
+	Keep         Keep
 	Inputs       *digest.Tree
 	Surroundings Surroundings
 	Streams      Streams
@@ -109,11 +110,23 @@ type Request struct {
 	// Instead, when set, runs in the place of the command, in the sandbox that was
 	// made for it. Results must be neither read nor written then.
 	Instead  []string
+	Keep     Keep
 	OutputTo string // host directory for outputs; OutputNone keeps only digests
 	Signals  <-chan os.Signal
 	Observe  func(Event)  // may be nil
 	Say      func(string) // may be nil; see [Job]
 }
+
+// Keep says after which runs the sandbox is kept, for a look at what the command
+// saw and wrote.
+type Keep string
+
+// When a sandbox is kept; the empty Keep is KeepNever.
+const (
+	KeepNever     Keep = "never"
+	KeepOnFailure Keep = "on-failure" // whatever is not StatusOK
+	KeepAlways    Keep = "always"
+)
 
 // OutputNone as the place of outputs leaves them in the store.
 const OutputNone = "none"
@@ -168,7 +181,7 @@ func (r *run) answer(ctx context.Context) (*action.Result, error) {
 		return r.failed(), err
 	}
 	outcome, err := r.executor.runner.Execute(ctx, Job{
-		Action: r.request.Action, Instead: r.request.Instead, Inputs: inputs, Surroundings: surroundings,
+		Action: r.request.Action, Instead: r.request.Instead, Keep: r.request.Keep, Inputs: inputs, Surroundings: surroundings,
 		Streams: r.request.Streams, Signals: r.request.Signals, Emit: r.emit, Say: r.say, Broken: r.broken,
 	})
 	defer outcome.release()

@@ -132,6 +132,10 @@ func (p *pruning) run() (err error) {
 	if err := p.all(p.leftovers(), p.always); err != nil {
 		return err
 	}
+	kept := p.kept()
+	if err := p.all(kept, p.isOver); err != nil {
+		return err
+	}
 	if err := p.measure(); err != nil {
 		return err
 	}
@@ -141,7 +145,7 @@ func (p *pruning) run() (err error) {
 		}
 	}
 	p.needs = newNeeds(p.ctx, p.blobs)
-	candidates := slices.Concat(p.results(), p.trees(), p.caches(), p.copies(), p.indexes()) // and with that all needs
+	candidates := slices.Concat(slices.DeleteFunc(kept, func(c candidate) bool { return p.isOver(c.Item) }), p.results(), p.trees(), p.caches(), p.copies(), p.indexes()) // and with that all needs
 	if err := p.all(p.damaged, p.always); err != nil {
 		return err
 	}

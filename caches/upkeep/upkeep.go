@@ -5,7 +5,8 @@
 // # What goes, and in which order
 //
 // First goes what nobody can use: run folders, temporary files and trash of
-// processes that died, layers that no cache names, results that are damaged.
+// processes that died, layers that no cache names, results that are damaged,
+// sandboxes that were kept for more than a day.
 // When that is not enough, generations that are kept only for a rollback. Then
 // results, input trees, named caches, payloads and indexes, whatever was last
 // used longest ago; a result or a tree takes with it the blobs that no other
@@ -70,6 +71,8 @@ const (
 	Indexes Kind = "indexes"
 	// Temporary is what belongs to processes: run folders, files on their way.
 	Temporary Kind = "temporary files"
+	// Kept are sandboxes that were kept for a look after their run.
+	Kept Kind = "kept sandboxes"
 	// OldFormats are parts in a format of another version of larder.
 	OldFormats Kind = "other formats"
 	// Rest is what a store has beside: its marker, locks, directories.
@@ -80,6 +83,9 @@ const (
 func (k Kind) One() string {
 	if k == Indexes {
 		return "index"
+	}
+	if k == Kept {
+		return "kept sandbox"
 	}
 	return strings.TrimSuffix(string(k), "s")
 }

@@ -113,6 +113,8 @@ func kindOf(layout caches.Layout, path string) Kind {
 		return Logs
 	case layout.Index():
 		return Indexes
+	case layout.Kept():
+		return Kept
 	case layout.Runs(), layout.Temp():
 		return Temporary
 	}

@@ -76,6 +76,9 @@ func perform(ctx context.Context, o order, shop *workshop, err error) error {
 		defer shop.leaveWork()
 	}
 	reportWarnings(result)
+	if o.Keep == executor.KeepAlways && err == nil && result.KeptSandbox == "" && result.Cached != "no" {
+		complain(errors.New("there is no sandbox to keep: the answer was known; --no-cache runs the command"))
+	}
 	reportEnd(o.Action, result, err)
 	if text := hint(o.Action, result, err); text != "" && (err != nil || o.Instead == nil) {
 		fmt.Fprintf(os.Stderr, "larder: %s\n", text)
@@ -138,6 +141,9 @@ func prepare(ctx context.Context, command *cli.Command, options *runOptions) (ex
 		return none, nil, err
 	}
 	request := executor.Request{Action: wanted, Results: policy, OutputTo: options.outputTo}
+	if request.Keep, err = keepPolicy(options.keep); err != nil {
+		return none, nil, err
+	}
 	request.Streams = streamsFor(policy, options.json)
 	if to := request.OutputTo; to != "" && to != executor.OutputNone {
 		request.OutputTo = absolute(here, to)
@@ -186,6 +192,17 @@ func resultPolicy(options *runOptions, configured settings) (executor.ResultPoli
 		return executor.ResultPolicy{Read: true, Write: true}, nil
 	}
 	return executor.ResultPolicy{}, fmt.Errorf("%s: %w results policy %q: use off, read, write or read-write", source, caches.ErrInvalid, text)
+}
+
+// keepPolicy reads --keep-sandbox.
+func keepPolicy(text string) (executor.Keep, error) {
+	switch keep := executor.Keep(text); keep {
+	case "":
+		return executor.KeepNever, nil
+	case executor.KeepNever, executor.KeepOnFailure, executor.KeepAlways:
+		return keep, nil
+	}
+	return "", fmt.Errorf("--keep-sandbox: %w value %q: use never, on-failure or always", caches.ErrInvalid, text)
 }
 
 // streamsFor decides who gets standard input and output. An interactive tool

@@ -18,7 +18,7 @@ func shellCommand() *cli.Command {
 	one, options := 1, &runOptions{shell: true}
 	flags := append(runFlags(options), &cli.BoolFlag{
 		Name: "publish", Destination: &options.publish, Usage: "publish the caches as after a run, when the shell ends with a code that they publish after",
-	})
+	}, textFlag("kept", &options.kept, "re-enter the sandbox that a run has kept in `DIR` (--keep-sandbox); other flags do not count, and COMMAND runs in the place of the shell"))
 	return &cli.Command{
 		Name: "shell", Usage: "an interactive shell in the sandbox that run would use",
 		UsageText: "larder shell [flags of run] [--] [COMMAND [ARG...]]",
@@ -36,6 +36,9 @@ func shellCommand() *cli.Command {
 
 // shell is larder shell.
 func shell(ctx context.Context, command *cli.Command, options *runOptions) error {
+	if options.kept != "" {
+		return enterKept(ctx, options.kept, wholeCommand(os.Args, command.Args().Slice()))
+	}
 	request, shop, err := prepare(ctx, command, options)
 	if err == nil {
 		asShell(&request, options)

@@ -104,11 +104,12 @@ func (w *workshop) executor() *executor.Executor {
 // runner runs actions on this machine as its caller sees it.
 func (w *workshop) runner() *local.Runner {
 	home, _ := os.UserHomeDir()
+	program, _ := os.Executable() // without it a script looks along PATH
 	return local.New(local.Config{
 		Layout: w.layout, Blobs: w.blobs, Named: w.named, Journal: w.journal,
 		Payloads: w.payloads, CopyPayload: w.copyInBackground,
 		Path: filepath.SplitList(os.Getenv("PATH")), Home: home, Env: os.Getenv,
-		ProgramIndex: w.indexFile("programs"), Grace: grace / 2,
+		ProgramIndex: w.indexFile("programs"), Grace: grace / 2, Program: program,
 		Spares: []string{os.TempDir(), "/dev/shm"}, Broken: w.broken, Untended: !w.background,
 	})
 }

@@ -46,6 +46,8 @@ type Config struct {
 	ProgramIndex string
 	// Grace is how long a process has between SIGTERM and SIGKILL.
 	Grace time.Duration
+	// Program is the file of this program, for scripts that start it again.
+	Program string
 	// Untended says that no other process looks after the store, so that
 	// publishing has to, at the cost of waiting for it.
 	Untended bool
@@ -142,6 +144,7 @@ func (t *try) attempt(ctx context.Context, isCopied bool) (outcome *executor.Out
 		return nil, refuse(err)
 	}
 	err = a.run(ctx)
+	a.keepSandbox(err)
 	if err == nil {
 		err = a.capture(ctx)
 	}
@@ -169,6 +172,7 @@ type attempt struct {
 	feed      feed // standard input, which outlives the attempt
 	input     executor.InputUse
 	outputs   []digest.Entry // one for each declared output that was made
+	config    sandbox.Config // once it is made
 	status    sandbox.Status
 	// interrupted is set when larder was asked to end the command.
 	interrupted atomic.Bool

@@ -55,6 +55,7 @@ func (a *attempt) run(ctx context.Context) error {
 	if err != nil {
 		return refuse(err)
 	}
+	a.config = config
 	go a.logs.quota.watch(ctx)
 	start := time.Now()
 	a.status, err = a.job.Surroundings.Handle.(scene).early.run(ctx, config)
