@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,7 +33,15 @@ type settings struct {
 func loadSettings(root string) (settings, error) {
 	merged := settings{Caches: map[string]preset.Options{}, Presets: map[string]preset.Preset{}}
 	for _, path := range configFiles(root) {
-		one, err := readSettings(path)
+		above := root
+		if path == ownConfig() {
+			above = "" // the user's own, wherever it is
+		}
+		one, err := readSettings(path, above)
+		if errors.Is(err, errForeign) {
+			complain(fmt.Errorf("%w; it is ignored; run in a folder of that user to use it, or make it yours or root's", err))
+			continue
+		}
 		if err != nil {
 			return settings{}, err
 		}
@@ -51,10 +58,19 @@ func configFiles(root string) []string {
 			break
 		}
 	}
-	if folder, err := os.UserConfigDir(); err == nil {
-		paths = append(paths, filepath.Join(folder, "larder", "larder.toml"))
+	if own := ownConfig(); own != "" {
+		paths = append(paths, own)
 	}
 	return paths
+}
+
+// ownConfig is the user's own configuration file, "" for a user without a home.
+func ownConfig() string {
+	folder, err := os.UserConfigDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(folder, "larder", "larder.toml")
 }
 
 // fill takes from one what is not set yet.
@@ -83,11 +99,8 @@ func (s *settings) fill(one settings) {
 
 // readSettings reads one file; a missing one is empty. Relative paths in it
 // are relative to its folder.
-func readSettings(path string) (settings, error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-		return settings{}, nil
-	}
+func readSettings(path, root string) (settings, error) {
+	data, err := readTrusted(path, root)
 	if err != nil {
 		return settings{}, fmt.Errorf("read the configuration: %w", err)
 	}
