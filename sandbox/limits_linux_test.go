@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -80,4 +81,93 @@ func TestProcessorTimeOfManyProcesses(t *testing.T) {
 
 func TestProcessorTimeOfDaemons(t *testing.T) {
 	breakLimit(t, LimitCPUTime, `for i in 1 2; do setsid sh -c 'while :; do :; done' & done; sleep 100`, func(cfg *Config) { cfg.Limits.CPUTime = 300 * time.Millisecond })
+}
+
+func TestSoLittleMemoryThatHardlyAnythingStarts(t *testing.T) {
+	breakLimit(t, LimitMemory, memoryBomb, func(cfg *Config) { cfg.Limits.Memory = 1 << 20 })
+}
+
+func TestSetupOverALimitLeavesTheCommandOut(t *testing.T) {
+	r := breakLimit(t, LimitMemory, "echo never", func(cfg *Config) {
+		cfg.Limits.Memory = 32 << 20
+		cfg.Setup, cfg.Teardown = []string{"sh", "-c", memoryBomb}, []string{"echo", "torn down"}
+	})
+	if r.out != "" || r.log != "torn down\n" || r.Setup == nil || r.Setup.Signal != syscall.SIGKILL {
+		t.Errorf("printed %q, log %q, set-up %+v", r.out, r.log, r.Setup)
+	}
+}
+
+func TestTeardownFollowsALimit(t *testing.T) {
+	for limit, script := range map[Limit]string{
+		LimitMemory:    memoryBomb,
+		LimitProcesses: `bomb() { bomb | bomb & }; bomb; sleep 100`,
+		LimitCPUTime:   `while :; do :; done`,
+	} {
+		t.Run(string(limit), func(t *testing.T) {
+			r := breakLimit(t, limit, script, func(cfg *Config) {
+				cfg.Limits = Limits{Memory: 32 << 20, Processes: 30, CPUTime: 300 * time.Millisecond}
+				cfg.Teardown = []string{"sh", "-c", "echo one; true; echo two | cat"}
+			})
+			if r.log != "one\ntwo\n" || r.Teardown == nil || !r.Teardown.OK() {
+				t.Errorf("log %q, tear-down %+v", r.log, r.Teardown)
+			}
+		})
+	}
+}
+
+func TestALimitOfTheCallerEndsTheCommand(t *testing.T) {
+	requireSandbox(t)
+	exceeded := make(chan Limit, 1)
+	exceeded <- LimitOutput
+	r := shell(t, "trap '' TERM; setsid sleep 1000 & while :; do sleep 1; done", func(cfg *Config) { cfg.Exceeded = exceeded })
+	if r.err != nil || r.Signal != syscall.SIGKILL || !slices.Equal(r.Struck, []Limit{LimitOutput}) {
+		t.Errorf("got %+v, %v", r.Status, r.err)
+	}
+}
+
+func TestCommandsWithinTheirLimits(t *testing.T) {
+	requireSandbox(t)
+	for range 5 {
+		r := shell(t, "sh -c 'echo one | cat'; cat /proc/self/status | grep Seccomp:", func(cfg *Config) {
+			cfg.Limits = Limits{Memory: 256 << 20, Processes: 100, CPUTime: time.Minute, FileSize: 1 << 20}
+		})
+		r.want(t, 0, "one\nSeccomp:\t2")
+		if r.Struck != nil {
+			t.Errorf("struck: %v", r.Struck)
+		}
+	}
+	noGroups(t)
+}
+
+// The filter lies elsewhere for commands that are cloned into a group.
+func TestSystemCallsAreFilteredUnderLimits(t *testing.T) {
+	requireSandbox(t)
+	r := shell(t, "unshare -r true", func(cfg *Config) { cfg.Limits = Limits{CPUTime: time.Minute} })
+	if r.err != nil || r.ExitCode == 0 || !strings.Contains(r.out, "not permitted") {
+		t.Errorf("got %+v, %q", r.Status, r.out)
+	}
+}
+
+func TestWithoutControlGroups(t *testing.T) {
+	requireSandbox(t)
+	if len(Probe().Groups) > 0 {
+		t.Skip("there are some")
+	}
+	limited := func(cfg *Config) {
+		cfg.Limits = Limits{Memory: 64 << 20, Processes: 30, CPUTime: time.Second}
+	}
+	r := shell(t, "ulimit -d; ulimit -p", limited)
+	r.want(t, 0, "65536\n31")
+	if want := []Limit{LimitMemory, LimitProcesses, LimitCPUTime}; !slices.Equal(r.Loose, want) {
+		t.Errorf("loose: %v", r.Loose)
+	}
+	if r := shell(t, memoryBomb, limited); r.ExitCode == 0 || r.err != nil || r.Struck != nil {
+		t.Errorf("memory: %+v, %v", r.Status, r.err)
+	}
+	if r := shell(t, `bomb() { bomb | bomb & }; bomb`, limited); r.err != nil {
+		t.Errorf("processes: %+v, %v", r.Status, r.err)
+	}
+	if r := shell(t, "while :; do :; done", limited); r.err != nil || !slices.Equal(r.Struck, []Limit{LimitCPUTime}) {
+		t.Errorf("processor time: %+v, %v", r.Status, r.err)
+	}
 }

@@ -153,3 +153,23 @@ func TestLimitsAsVersion2TakesThem(t *testing.T) {
 		t.Error("a limit without its file was set")
 	}
 }
+
+func TestWhatAKilledProcessLeftIsRemoved(t *testing.T) {
+	var left []string
+	for _, p := range places(everything().kinds()) {
+		path, err := os.MkdirTemp(p.dir, prefix+"*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		left = append(left, path)
+	}
+	g := newGroup(t, everything())
+	for _, path := range left {
+		if _, err := os.Stat(path); !os.IsNotExist(err) {
+			t.Errorf("%s is left: %v", path, err)
+		}
+	}
+	if err := g.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,6 +1,8 @@
 package cgroup
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -144,46 +146,81 @@ func served1(h hierarchy, wanted []Kind) []Kind {
 	return served
 }
 
-// divisible finds the group of version 2, from the caller's own upwards, that
-// serves most of wanted; the nearest of equals.
+// divisible finds the group of version 2 that serves most of wanted; the first of
+// equals among candidates.
 func divisible(h hierarchy, wanted []Kind) (best place, ok bool) {
 	if !h.unified {
 		return place{}, false
 	}
-	for dir := h.own; ; dir = filepath.Dir(dir) {
-		if mayDivide(dir) {
-			if served := served2(dir, wanted); len(served) > len(best.kinds) {
-				best = place{dir, V2, served}
-			}
+	for _, dir := range h.candidates() {
+		if !mayDivide(dir) {
+			continue
 		}
-		if len(best.kinds) == len(wanted) || len(dir) <= len(h.mount) {
-			return best, len(best.kinds) > 0
+		if served := served2(dir, wanted); len(served) > len(best.kinds) {
+			best = place{dir, V2, served}
+		}
+		if len(best.kinds) == len(wanted) {
+			break
 		}
 	}
+	return best, len(best.kinds) > 0
+}
+
+// candidates lists the groups above the caller's own, the nearest first, and then
+// its own.
+func (h *hierarchy) candidates() []string {
+	var dirs []string
+	for dir := h.own; len(dir) > len(h.mount); {
+		dir = filepath.Dir(dir)
+		dirs = append(dirs, dir)
+	}
+	return append(dirs, h.own)
 }
 
 // served2 lists those of wanted that groups below dir have, or now get.
 func served2(dir string, wanted []Kind) []Kind {
 	var served []Kind
+	crowded := isCrowded(dir)
 	for _, kind := range wanted {
-		if kind == CPUTime || enabled(dir, kind.controller()) {
+		if kind == CPUTime && (!crowded || len(names(dir, subtree)) == 0) || kind != CPUTime && !crowded && enabled(dir, kind.controller()) {
 			served = append(served, kind)
 		}
 	}
 	return served
 }
 
-// enabled turns the controller on for the groups below dir where that can be
-// done: not where processes are in dir itself.
-func enabled(dir, controller string) bool {
-	has := func() bool {
-		text, err := os.ReadFile(filepath.Join(dir, "cgroup.subtree_control"))
-		return err == nil && slices.Contains(strings.Fields(string(text)), controller)
+// isCrowded reports whether dir has processes of its own, which rules out groups
+// with controllers below it. The kernel does turn on that for processes there, and
+// then lets no process into the groups below. The top of all groups is exempt,
+// and the only one without a type.
+func isCrowded(dir string) bool {
+	if _, err := os.Stat(filepath.Join(dir, "cgroup.type")); errors.Is(err, fs.ErrNotExist) {
+		return false
 	}
-	if has() {
+	text, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+	return err != nil || len(text) > 0
+}
+
+// Files of a group that name controllers: those that it has, and those that the
+// groups below it have.
+const (
+	available = "cgroup.controllers"
+	subtree   = "cgroup.subtree_control"
+)
+
+// names reads a list of controllers; without the file there are none.
+func names(dir, file string) []string {
+	text, _ := os.ReadFile(filepath.Join(dir, file))
+	return strings.Fields(string(text))
+}
+
+// enabled reports whether the groups below dir have the controller, which it
+// turns on if it can.
+func enabled(dir, controller string) bool {
+	if slices.Contains(names(dir, subtree), controller) {
 		return true
 	}
-	return set(dir, "cgroup.subtree_control", "+"+controller) == nil && has()
+	return slices.Contains(names(dir, available), controller) && set(dir, subtree, "+"+controller) == nil
 }
 
 // mayDivide reports whether this user may make groups in dir and move processes

@@ -59,42 +59,58 @@ func TestTablesOfAnyShapeAreRead(t *testing.T) {
 }
 
 // tree makes what a group directory of version 2 looks like, in a plain folder.
-func tree(t *testing.T, dir, controllers string) {
+// The top of all groups has no type.
+func tree(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"cgroup.procs": "", "cgroup.subtree_control": controllers} {
+	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
+// inner is a group whose processes are all in groups below it, which have the
+// controllers that it has itself.
+func inner(controllers string) map[string]string {
+	return map[string]string{"cgroup.type": "domain\n", "cgroup.procs": "", "cgroup.subtree_control": controllers, "cgroup.controllers": controllers}
+}
+
+func crowded(controllers string) map[string]string {
+	files := inner(controllers)
+	files["cgroup.procs"] = "123\n"
+	return files
+}
+
 func TestTheNearestGroupThatHasAllIsTaken(t *testing.T) {
-	top := t.TempDir()
-	own := filepath.Join(top, "user", "slice", "scope")
-	tree(t, top, "cpu memory pids")
-	tree(t, filepath.Join(top, "user"), "memory pids")
-	tree(t, filepath.Join(top, "user", "slice"), "pids memory")
-	tree(t, own, "")
-	// In a plain folder a controller would seem to be turned on by writing its name.
-	if err := os.Remove(filepath.Join(own, "cgroup.subtree_control")); err != nil {
-		t.Fatal(err)
-	}
-	unified := []hierarchy{{mount: top, own: own, unified: true}}
+	all := []Kind{Memory, Processes, CPUTime}
 	for name, c := range map[string]struct {
-		wanted []Kind
-		dir    string
+		user, slice, scope map[string]string
+		wanted, served     []Kind
+		dir                string
 	}{
-		"time needs no controller": {[]Kind{CPUTime}, own},
-		"memory":                   {[]Kind{Memory}, filepath.Dir(own)},
-		"all":                      {[]Kind{Memory, Processes, CPUTime}, filepath.Dir(own)},
+		"beside the caller":                     {inner("memory pids"), inner("pids memory"), crowded(""), all, all, "user/slice"},
+		"further up":                            {inner("memory pids"), inner("cpu"), crowded(""), all, all, "user"},
+		"where there are processes":             {inner("memory pids"), crowded("pids"), crowded(""), all, all, "user"},
+		"never in the caller's own":             {nil, nil, crowded("pids"), []Kind{Processes}, nil, ""},
+		"time in the caller's own":              {nil, nil, crowded(""), all, []Kind{CPUTime}, "user/slice/scope"},
+		"time not where others are turned on":   {nil, nil, crowded("pids"), []Kind{CPUTime}, nil, ""},
+		"as much as there is, and time with it": {nil, inner("pids"), crowded(""), all, []Kind{Processes, CPUTime}, "user/slice"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := choose(unified, c.wanted)
-			if len(got) != 1 || got[0].dir != c.dir || !reflect.DeepEqual(got[0].kinds, c.wanted) {
-				t.Errorf("got %+v, want %s", got, c.dir)
+			top := t.TempDir()
+			for dir, files := range map[string]map[string]string{"user": c.user, "user/slice": c.slice, "user/slice/scope": c.scope} {
+				tree(t, filepath.Join(top, dir), files)
+			}
+			own := filepath.Join(top, "user/slice/scope")
+			var want []place
+			if c.dir != "" {
+				want = []place{{filepath.Join(top, c.dir), V2, c.served}}
+			}
+			if got := choose([]hierarchy{{mount: top, own: own, unified: true}}, c.wanted); !reflect.DeepEqual(got, want) {
+				t.Errorf("got %+v, want %+v", got, want)
 			}
 		})
 	}
@@ -102,11 +118,8 @@ func TestTheNearestGroupThatHasAllIsTaken(t *testing.T) {
 
 func TestVersion1ServesWhatVersion2Lacks(t *testing.T) {
 	top, old := t.TempDir(), t.TempDir()
-	tree(t, top, "")
-	tree(t, old, "")
-	if err := os.Remove(filepath.Join(top, "cgroup.subtree_control")); err != nil {
-		t.Fatal(err)
-	}
+	tree(t, top, map[string]string{"cgroup.procs": "1\n"})
+	tree(t, old, map[string]string{"cgroup.procs": "1\n"})
 	got := choose([]hierarchy{
 		{mount: old, own: old, controllers: []string{"rw", "memory"}},
 		{mount: top, own: top, unified: true},

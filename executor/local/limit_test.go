@@ -1,0 +1,105 @@
+package local_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"larder/caches/named"
+	"larder/executor/action"
+	"larder/sandbox"
+)
+
+// overLimit runs a command that goes over one limit in bounded time, and leaves
+// nothing behind.
+func overLimit(t *testing.T, b *bench, limit, script string, change func(*action.Spec)) ran {
+	t.Helper()
+	start := time.Now()
+	r := b.sh(t, script, change)
+	if r.err != nil || r.Status != action.StatusLimit || !slices.Equal(r.LimitsHit, []string{limit}) || r.ExitCode <= 128 {
+		t.Errorf("status %s, exit code %d, limits %v, %v; want %s", r.Status, r.ExitCode, r.LimitsHit, r.err, limit)
+	}
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	b.wantNothingLeft(t)
+	return r
+}
+
+func outputLimit(size string) func(*action.Spec) {
+	return func(s *action.Spec) { s.OutputLimit = size }
+}
+
+func TestEndlessOutputIsKeptUpToTheLimit(t *testing.T) {
+	b := newTestBench(t)
+	r := overLimit(t, b, "output", "yes; yes >&2", outputLimit("100K"))
+	if len(r.stdout) != 100<<10 || strings.Trim(r.stdout, "y\n") != "" || r.StdoutDigest == "" {
+		t.Errorf("%d bytes came, kept as %q", len(r.stdout), r.StdoutDigest)
+	}
+	both := overLimit(t, b, "output", "yes & yes >&2", outputLimit("100K"))
+	if got := len(both.stdout) + len(both.stderr); got != 100<<10 {
+		t.Errorf("%d bytes came on both", got)
+	}
+}
+
+func TestDiskUseIsLimited(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		for name, script := range map[string]string{
+			"many small files":     "while :; do i=x$i; >$i; done",
+			"many directories":     "while :; do i=x$i; mkdir $i; done",
+			"in /tmp and the home": "head -c 60000 /dev/zero >/tmp/a; head -c 60000 /dev/zero >$HOME/b; sleep 1000",
+			"in a cache":           "for i in 1 2 3; do head -c 50000 /dev/zero >cache/$i; done; sleep 1000",
+			"one large file":       "head -c 10M /dev/zero >large",
+			"a huge hole":          "truncate -s 1T large",
+			"just before the end":  "for i in 1 2 3; do head -c 50000 /dev/zero >$i; done",
+		} {
+			t.Run(name, func(t *testing.T) {
+				r := overLimit(t, b, "output", script, func(s *action.Spec) {
+					s.OutputLimit = "100K"
+					s.Caches = []action.CacheSpec{{Name: "tool", Mode: "mutable", Path: "cache", Publish: "always"}}
+				})
+				if got := r.Caches[0].Outcome; got != string(named.Discarded) {
+					t.Errorf("the cache was %s", got)
+				}
+			})
+		}
+	})
+}
+
+func TestWhatWasThereBeforeIsNoOutput(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		cached := func(s *action.Spec) {
+			s.Caches = []action.CacheSpec{{Name: "tool", Mode: "mutable", Path: "cache"}}
+		}
+		b.sh(t, "head -c 500000 /dev/zero >cache/large", cached).want(t, 0, "")
+		b.sh(t, "cat cache/large | wc -c", cached, outputLimit("100K")).want(t, 0, "500000")
+	})
+}
+
+func TestLimitsOfAllProcesses(t *testing.T) {
+	b := newTestBench(t)
+	if len(sandbox.Probe().Groups) < 3 {
+		t.Skip("this user can have no control groups here")
+	}
+	r := overLimit(t, b, "memory", "echo begun; (setsid sh -c 'x=0123456789abcdef; while :; do x=$x$x; done' &); sleep 1000", func(s *action.Spec) {
+		s.Memory, s.Teardown, s.Outputs = "32M", "echo x >torn", []string{"torn"}
+	})
+	if r.stdout != "begun\n" || len(r.Outputs) != 1 {
+		t.Errorf("printed %q, outputs %v", r.stdout, r.Outputs)
+	}
+	overLimit(t, b, "pids", "bomb() { bomb | bomb & }; bomb; sleep 1000", func(s *action.Spec) { s.Pids = 30 })
+	overLimit(t, b, "cpu-time", "for i in 1 2 3; do (while :; do :; done) & done; wait", func(s *action.Spec) { s.CPUTime = "200ms" })
+}
+
+func TestLooseLimitsAreWarnedOf(t *testing.T) {
+	b := newTestBench(t)
+	groups := sandbox.Probe().Groups
+	r := b.sh(t, "echo fine", func(s *action.Spec) { s.Memory, s.Pids, s.CPUTime = "1G", 1000, "1m" }).want(t, 0, "fine")
+	for limit, flag := range map[sandbox.Limit]string{sandbox.LimitMemory: "--memory", sandbox.LimitProcesses: "--pids", sandbox.LimitCPUTime: "--cpu-time"} {
+		warned := slices.ContainsFunc(r.Warnings, func(w string) bool { return strings.HasPrefix(w, flag+" held") && strings.Contains(w, "larder doctor") })
+		if held := groups[limit] > 0; held == warned {
+			t.Errorf("%s: held %v, warned %v: %v", limit, held, warned, r.Warnings)
+		}
+	}
+}
