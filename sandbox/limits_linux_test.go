@@ -53,7 +53,10 @@ func noGroups(t *testing.T) {
 	}
 }
 
-const memoryBomb = `x=0123456789abcdef; while :; do x=$x$x; done`
+const (
+	memoryBomb = `x=0123456789abcdef; while :; do x=$x$x; done`
+	forkBomb   = `bomb() { bomb | bomb & }; bomb; sleep 100`
+)
 
 func TestMemoryBomb(t *testing.T) {
 	r := breakLimit(t, LimitMemory, "echo before; "+memoryBomb, func(cfg *Config) { cfg.Limits.Memory = 32 << 20 })
@@ -72,7 +75,7 @@ func TestMemoryFileSystemsCount(t *testing.T) {
 }
 
 func TestForkBomb(t *testing.T) {
-	breakLimit(t, LimitProcesses, `bomb() { bomb | bomb & }; bomb; sleep 100`, func(cfg *Config) { cfg.Limits.Processes = 50 })
+	breakLimit(t, LimitProcesses, forkBomb, func(cfg *Config) { cfg.Limits.Processes = 50 })
 }
 
 func TestProcessorTimeOfManyProcesses(t *testing.T) {
@@ -98,15 +101,17 @@ func TestSetupOverALimitLeavesTheCommandOut(t *testing.T) {
 }
 
 func TestTeardownFollowsALimit(t *testing.T) {
-	for limit, script := range map[Limit]string{
-		LimitMemory:    memoryBomb,
-		LimitProcesses: `bomb() { bomb | bomb & }; bomb; sleep 100`,
-		LimitCPUTime:   `while :; do :; done`,
+	for limit, c := range map[Limit]struct {
+		script string
+		limits Limits
+	}{
+		LimitMemory:    {memoryBomb, Limits{Memory: 32 << 20}},
+		LimitProcesses: {forkBomb, Limits{Processes: 30}},
+		LimitCPUTime:   {`while :; do :; done`, Limits{CPUTime: 300 * time.Millisecond}},
 	} {
 		t.Run(string(limit), func(t *testing.T) {
-			r := breakLimit(t, limit, script, func(cfg *Config) {
-				cfg.Limits = Limits{Memory: 32 << 20, Processes: 30, CPUTime: 300 * time.Millisecond}
-				cfg.Teardown = []string{"sh", "-c", "echo one; true; echo two | cat"}
+			r := breakLimit(t, limit, c.script, func(cfg *Config) {
+				cfg.Limits, cfg.Teardown = c.limits, []string{"sh", "-c", "echo one; true; echo two | cat"}
 			})
 			if r.log != "one\ntwo\n" || r.Teardown == nil || !r.Teardown.OK() {
 				t.Errorf("log %q, tear-down %+v", r.log, r.Teardown)
