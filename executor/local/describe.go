@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -33,7 +34,7 @@ func (r *Runner) Describe(ctx context.Context, a *action.Action) (executor.Surro
 
 // caller is the machine as the user of larder sees it.
 func (r *Runner) caller(a *action.Action) host {
-	return host{path: r.config.Path, home: r.config.Home, root: a.Root, env: r.config.Env, bare: a.Host == action.HostNone}
+	return host{path: r.config.Path, home: r.config.Home, root: a.Root, env: r.config.Env, nix: "/nix/store", bare: a.Host == action.HostNone}
 }
 
 // scene is what an action sees of the host, besides what all actions see.
@@ -106,6 +107,9 @@ func toolState(ctx context.Context, t tool, index *digest.Index, fn digest.Funct
 	info, err := os.Stat(t.path)
 	if err != nil {
 		return "", err
+	}
+	if len(t.packages) > 0 {
+		return strings.Join(slices.Sorted(slices.Values(t.packages)), " "), nil
 	}
 	if !info.IsDir() {
 		d, err := digest.FileDigest(t.path, index)

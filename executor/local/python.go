@@ -33,39 +33,3 @@ func pythonBehind(venv string) (base string, hidden []string) {
 	hidden, _ = filepath.Glob(filepath.Join(base, "lib", "python*", "site-packages"))
 	return base, hidden
 }
-
-// behindShim resolves a shim of pyenv to the program that it would start,
-// without starting it: by PYENV_VERSION, then .python-version in the root or
-// above it, then the global version. The second value says whether path is such
-// a shim; the first is empty when none of the versions has the program.
-func (h host) behindShim(path string) (program string, isShim bool) {
-	folder := filepath.Dir(path)
-	pyenv := filepath.Dir(folder)
-	versions := filepath.Join(pyenv, "versions")
-	if filepath.Base(folder) != "shims" || !isDirectory(versions) {
-		return "", false
-	}
-	for _, version := range h.pyenvVersions(pyenv) {
-		candidate := filepath.Join(versions, version, "bin", filepath.Base(path))
-		if isExecutable(candidate) {
-			return candidate, true
-		}
-	}
-	return "", true
-}
-
-func (h host) pyenvVersions(pyenv string) []string {
-	if chosen := h.env("PYENV_VERSION"); chosen != "" {
-		return strings.Split(chosen, ":")
-	}
-	for folder := h.root; ; folder = filepath.Dir(folder) {
-		if data, err := os.ReadFile(filepath.Join(folder, ".python-version")); err == nil {
-			return strings.Fields(string(data))
-		}
-		if folder == filepath.Dir(folder) {
-			break
-		}
-	}
-	data, _ := os.ReadFile(filepath.Join(pyenv, "version"))
-	return strings.Fields(string(data))
-}

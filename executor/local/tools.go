@@ -18,6 +18,7 @@ type host struct {
 	root string   // the root of the action, for version files in it
 	env  func(name string) string
 	sees func(string) bool // nil: a program may be anywhere
+	nix  string            // where Nix has its packages, "/nix/store" but in tests
 	bare bool              // the action sees no system folders, and only tools that are declared
 }
 
@@ -34,6 +35,9 @@ type found struct {
 type tool struct {
 	path   string
 	hidden []string // directories below path that are shown empty
+	// packages, when set, say what counts of a path that is only added to: those
+	// packages of Nix that the action uses.
+	packages []string
 }
 
 // systemFolders are visible in every sandbox with --host system.
@@ -160,19 +164,44 @@ func (h host) expose(result *found, path string) {
 	if !h.bare && isSystem(path) || result.shows(path) {
 		return
 	}
+	if h.isPackage(path) {
+		result.addPackage(h.nix, path)
+		return
+	}
 	result.visible = append(result.visible, tool{path: path})
-	if base, hidden := pythonBehind(path); base != "" && !isSystem(base) && !result.shows(base) {
-		result.visible = append(result.visible, tool{base, hidden})
+	switch base, hidden := pythonBehind(path); {
+	case base == "" || isSystem(base) || result.shows(base):
+	case h.isPackage(base):
+		result.addPackage(h.nix, base)
+	default:
+		result.visible = append(result.visible, tool{path: base, hidden: hidden})
 	}
 	if real, err := filepath.EvalSymlinks(path); err == nil && real != path {
 		h.expose(result, real)
 	}
 }
 
+// isPackage reports whether path is in a package of Nix.
+func (h host) isPackage(path string) bool { return h.nix != "" && path != h.nix && within(path, h.nix) }
+
+// addPackage makes the packages of Nix visible, all of them, since each needs
+// others. The name of one says what is in it and in those.
+func (f *found) addPackage(store, path string) {
+	name, _, _ := strings.Cut(strings.TrimPrefix(path, store+"/"), "/")
+	i := slices.IndexFunc(f.visible, func(t tool) bool { return t.path == store })
+	if i < 0 {
+		i = len(f.visible)
+		f.visible = append(f.visible, tool{path: store})
+	}
+	if !slices.Contains(f.visible[i].packages, name) {
+		f.visible[i].packages = append(f.visible[i].packages, name)
+	}
+}
+
 // shows reports whether path is visible already.
 func (f *found) shows(path string) bool {
 	return slices.ContainsFunc(f.visible, func(t tool) bool {
-		return within(path, t.path) && !slices.ContainsFunc(t.hidden, func(hidden string) bool { return within(path, hidden) })
+		return within(path, t.path) && len(t.packages) == 0 && !slices.ContainsFunc(t.hidden, func(hidden string) bool { return within(path, hidden) })
 	})
 }
 

@@ -285,11 +285,11 @@ func TestOutermost(t *testing.T) {
 		{[]tool{{path: "/b"}, {path: "/a"}}, nil, []tool{{path: "/a"}, {path: "/b"}}},
 		{[]tool{{path: "/a/b"}, {path: "/a"}, {path: "/ab"}}, nil, []tool{{path: "/a"}, {path: "/ab"}}},
 		{[]tool{{path: "/a"}, {path: "/a"}}, nil, []tool{{path: "/a"}}},
-		{[]tool{{"/a/b", hidden}, {path: "/a"}}, nil, []tool{{path: "/a"}}},
-		{[]tool{{"/a/b", hidden}, {path: "/a/b"}}, nil, []tool{{"/a/b", hidden}}},
-		{[]tool{{path: "/a/b"}, {"/a/b", hidden}}, nil, []tool{{"/a/b", hidden}}},
-		{[]tool{{path: "/a/b"}, {"/a/b", hidden}}, []string{"/a/b"}, []tool{{path: "/a/b"}}},
-		{[]tool{{"/a/b", hidden}, {path: "/a/b/site/x"}}, nil, []tool{{"/a/b", hidden}, {path: "/a/b/site/x"}}},
+		{[]tool{{path: "/a/b", hidden: hidden}, {path: "/a"}}, nil, []tool{{path: "/a"}}},
+		{[]tool{{path: "/a/b", hidden: hidden}, {path: "/a/b"}}, nil, []tool{{path: "/a/b", hidden: hidden}}},
+		{[]tool{{path: "/a/b"}, {path: "/a/b", hidden: hidden}}, nil, []tool{{path: "/a/b", hidden: hidden}}},
+		{[]tool{{path: "/a/b"}, {path: "/a/b", hidden: hidden}}, []string{"/a/b"}, []tool{{path: "/a/b"}}},
+		{[]tool{{path: "/a/b", hidden: hidden}, {path: "/a/b/site/x"}}, nil, []tool{{path: "/a/b", hidden: hidden}, {path: "/a/b/site/x"}}},
 	} {
 		if got := outermost(slices.Clone(c.given), c.declared); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("of %v, declared %v: %v, want %v", c.given, c.declared, got, c.want)
@@ -350,7 +350,7 @@ func TestTheBaseOfAnEnvironmentComesWithoutItsPackages(t *testing.T) {
 	m.link("venv/bin/python3", python)
 	m.program("venv/bin/mypy", "#!"+m.at("venv/bin/python3")+"\n")
 	got, err := m.host.find("mypy", []string{m.at("venv")})
-	want := []tool{{m.at("opt/py"), []string{m.at("opt/py/lib/python3.12/site-packages")}}, {path: m.at("venv")}}
+	want := []tool{{path: m.at("opt/py"), hidden: []string{m.at("opt/py/lib/python3.12/site-packages")}}, {path: m.at("venv")}}
 	if err != nil || !reflect.DeepEqual(got.visible, want) {
 		t.Errorf("visible %v, %v; want %v", got.visible, err, want)
 	}
