@@ -39,6 +39,7 @@
 //
 //	named-v1/ID/ref.json                 which cache this is
 //	named-v1/ID/head                     the id of the head generation
+//	named-v1/ID/gone                     what was the head, of a cache that is being removed
 //	named-v1/ID/generations/GEN.json     manifests; a shared lock is a lease
 //	named-v1/ID/generations/GEN.durable  the generation was seen on the disk
 //	named-v1/ID/lock                     held while the head may be swapped

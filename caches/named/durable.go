@@ -103,8 +103,12 @@ func syncFolder(path string) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-// unmarked lists the generations of this boot that have no mark.
+// unmarked lists the generations of this boot that have no mark. A cache without
+// a head has none: what a crash left there never was one.
 func (i instance) unmarked() (ids []string) {
+	if head, err := i.readHead(); err == nil && head == "" {
+		return nil
+	}
 	marks := i.marks()
 	for _, id := range i.generations() {
 		if slices.Contains(marks, id) {

@@ -41,6 +41,7 @@ func (s *Store) Import(ctx context.Context, ref caches.Ref, fill func(dir string
 	if err != nil {
 		return Generation{}, fmt.Errorf("import %s: %w", ref, err)
 	}
+	i.listOne(made.stack(i.layers())[0])
 	s.journal.Log("import", "cache", ref.String(), "generation", made.ID, "bytes", layer.Bytes)
 	return i.generation(made), nil
 }

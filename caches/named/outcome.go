@@ -58,6 +58,10 @@ type PublishOptions struct {
 	// Unit is for append-only caches: a directory whose path matches this
 	// pattern is added whole or not at all. "" means none.
 	Unit string
+	// Listed writes the listing of the new layer in any case, for a store that no
+	// process looks after in the background. Otherwise only a small layer gets it
+	// from the publish, and a [Tender] does the rest.
+	Listed bool
 }
 
 // DefaultKeep is how many generations of a cache stay when nothing else is said.

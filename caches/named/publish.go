@@ -117,13 +117,28 @@ func (c *Checkout) publishLocked(options PublishOptions, d *delta) (trash []stri
 	if err != nil {
 		return nil, err
 	}
+	if options.Listed || isSmall(layer) {
+		c.in.listOne(layer)
+	}
 	next := manifest{Parent: head.manifest.ID, How: string(d.outcome.Result), Keep: options.Keep}
 	next, err = c.in.swap(next, append(slices.Clip(stack), layer))
 	if err != nil {
-		return []string{layer.Path}, err
+		return []string{layer.Path, layer.SumPath()}, err
 	}
 	d.outcome.After, c.bytes = next.ID, layer.Bytes
 	return c.in.collect(next), nil
+}
+
+// isSmall reports whether a publish can list a layer and stay fast: from then on
+// no damage to it goes unnoticed.
+func isSmall(layer layers.Layer) bool { return layer.Entries <= 64 && layer.Bytes <= 1<<20 }
+
+// listOne writes the listing of a layer. That it fails is no harm: a [Tender], or
+// a look at the contents, writes it later.
+func (i instance) listOne(layer layers.Layer) {
+	if err := layers.WriteSum(context.Background(), i.store.layout, layer); err != nil {
+		i.store.journal.Warn("layer-not-listed", "cache", i.ref.String(), "layer", layer.ID, "problem", err.Error())
+	}
 }
 
 // place decides which stack the private layer goes on, and sets the result.

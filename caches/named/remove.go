@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
+	"larder/caches"
 	"larder/caches/layers"
 )
 
@@ -63,7 +63,7 @@ func (i instance) remove() error {
 
 // vanish moves a cache out of sight. Its locks are held.
 func (i instance) vanish() (trash []string, err error) {
-	if err := os.Remove(i.path(headFile)); err != nil && !missing(err) {
+	if err := caches.Replace(i.path(headFile), i.path(goneFile)); err != nil && !missing(err) {
 		return nil, fmt.Errorf("remove the head: %w", err)
 	}
 	for _, path := range []string{i.layers(), i.folder()} {

@@ -33,6 +33,7 @@ func Open(layout caches.Layout, to *journal.Journal) *Store {
 const (
 	refFile           = "ref.json"
 	headFile          = "head"
+	goneFile          = "gone" // what was the head when a removal began
 	lockFile          = "lock"
 	useFile           = "use"
 	generationsFolder = "generations"

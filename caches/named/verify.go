@@ -33,6 +33,9 @@ type Flaw struct {
 	Layer string
 	// Read says that it could not be read, which need not be for ever.
 	Read bool
+	// Listing says that the path is the listing of a layer. It is no part of the
+	// cache: without it, the next look at the contents writes another.
+	Listing bool
 }
 
 // commitSlack is how much later than its manifest a file of a layer may have
@@ -81,34 +84,60 @@ func (i instance) verifyNames(report func(Flaw)) {
 	if err != nil && (!missing(err) || len(i.generations()) > 0) {
 		report(Flaw{Path: i.path(refFile), Problem: err.Error(), Read: !errors.Is(err, layers.ErrDamaged) && !missing(err)})
 	}
-	id, err := i.readHead()
-	if err == nil && id != "" {
-		if _, err = os.Lstat(i.manifest(id)); missing(err) {
-			if again, _ := i.readHead(); again != id {
-				err = nil // it has moved on
-			} else {
-				err = fmt.Errorf("it names generation %s, which is missing: %w", id, layers.ErrDamaged)
-			}
-		}
-	}
-	if err != nil {
+	if err := i.verifyHead(); err != nil {
 		report(Flaw{Path: i.path(headFile), Problem: err.Error(), Read: !errors.Is(err, layers.ErrDamaged)})
 	}
+}
+
+func (i instance) verifyHead() error {
+	id, err := i.readHead()
+	switch {
+	case err != nil:
+		return err
+	case id == "" && i.hadHead():
+		return fmt.Errorf("it is missing, and there are generations: %w", layers.ErrDamaged)
+	case id == "":
+		return nil
+	}
+	if _, err = os.Lstat(i.manifest(id)); !missing(err) {
+		return err
+	}
+	if again, _ := i.readHead(); again != id {
+		return nil // it has moved on
+	}
+	return fmt.Errorf("it names generation %s, which is missing: %w", id, layers.ErrDamaged)
+}
+
+// hadHead reports whether there must have been a head. The first publish of a
+// cache writes the manifest first, and a crash then leaves it at that; but only
+// what was the head gets a successor or, being seen by a Tender, a mark. A crash
+// of a removal leaves what shows that it had begun.
+func (i instance) hadHead() bool {
+	if _, err := os.Lstat(i.path(goneFile)); !missing(err) {
+		return false
+	}
+	for _, id := range i.generations() {
+		m, err := i.read(id)
+		if err == nil && i.survived(m) && (m.Parent != "" || i.marked(id)) {
+			again, err := i.readHead()
+			return again == "" && err == nil
+		}
+	}
+	return false
 }
 
 // verifyLayer looks over one layer that a manifest names. Flaws of one whose
 // manifest was dropped meanwhile are none.
 func (i instance) verifyLayer(ctx context.Context, layer layers.Layer, m manifest, depth Depth, report func(Flaw)) {
 	var flaws []Flaw
-	add := func(path, problem string, read bool) {
-		flaws = append(flaws, Flaw{Path: path, Problem: problem, Layer: layer.ID, Read: read})
+	add := func(flaw Flaw) {
+		flaw.Layer = layer.ID
+		flaws = append(flaws, flaw)
 	}
 	err := layer.Verify()
 	switch {
-	case errors.Is(err, layers.ErrDamaged):
-		add(layer.Path, err.Error(), false)
 	case err != nil:
-		add(layer.Path, err.Error(), true)
+		add(Flaw{Path: layer.Path, Problem: err.Error(), Read: !errors.Is(err, layers.ErrDamaged)})
 	case depth == Contents:
 		i.verifyContents(ctx, layer, m, add)
 	}
@@ -120,29 +149,34 @@ func (i instance) verifyLayer(ctx context.Context, layer layers.Layer, m manifes
 	}
 }
 
-func (i instance) verifyContents(ctx context.Context, layer layers.Layer, m manifest, add func(path, problem string, read bool)) {
+func (i instance) verifyContents(ctx context.Context, layer layers.Layer, m manifest, add func(Flaw)) {
+	var differ []Flaw
 	err := layers.CheckSum(ctx, layer, func(flaw layers.Flaw) {
-		add(filepath.Join(layer.Path, flaw.Path), flaw.Problem, false)
+		differ = append(differ, Flaw{Path: filepath.Join(layer.Path, flaw.Path), Problem: flaw.Problem})
 	})
 	switch {
 	case errors.Is(err, layers.ErrDamaged):
-		// The listing lies beside the layer and is no part of it: a new one says
-		// what the layer holds now, unless that was changed.
-		if err = os.Remove(layer.SumPath()); err != nil && !missing(err) {
-			add(layer.SumPath(), err.Error(), true)
-			return
-		}
-		fallthrough
+		// What differs from it says nothing then.
+		add(Flaw{Path: layer.SumPath(), Problem: err.Error(), Listing: true})
+		return
 	case errors.Is(err, fs.ErrNotExist) && layer.Present():
-		if changed := changedSince(layer.Path, m.Created.Add(commitSlack)); changed != "" {
-			add(changed, "it has no listing, and was changed after the layer was made", false)
-			return
-		}
-		if err := layers.WriteSum(ctx, i.store.layout, layer); err != nil && !missing(err) {
-			add(layer.Path, err.Error(), true)
-		}
+		i.listNow(ctx, layer, m, add)
 	case err != nil && ctx.Err() == nil:
-		add(layer.SumPath(), err.Error(), true)
+		add(Flaw{Path: layer.SumPath(), Problem: err.Error(), Read: true})
+	}
+	for _, flaw := range differ {
+		add(flaw)
+	}
+}
+
+// listNow writes the listing of a layer that has none, as the layer is now.
+func (i instance) listNow(ctx context.Context, layer layers.Layer, m manifest, add func(Flaw)) {
+	if changed := changedSince(layer.Path, m.Created.Add(commitSlack)); changed != "" {
+		add(Flaw{Path: changed, Problem: "it has no listing, and was changed after the layer was made"})
+		return
+	}
+	if err := layers.WriteSum(ctx, i.store.layout, layer); err != nil && !missing(err) {
+		add(Flaw{Path: layer.Path, Problem: err.Error(), Read: true})
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"larder/caches/cas"
 	"larder/caches/layers"
@@ -85,6 +86,9 @@ func (v *verifying) found(f Finding, repair func() (string, error)) {
 	}
 	if v.look.Repair {
 		done, err := repair()
+		if errors.Is(err, fs.ErrNotExist) {
+			done, err = "it is gone by now", nil
+		}
 		switch {
 		case err == nil:
 			f.State, f.Done = Repaired, done
@@ -208,10 +212,11 @@ func (v *verifying) caches() {
 func (v *verifying) cache(id string, flaws []named.Flaw) {
 	var done string
 	var err error
-	if v.look.Repair && len(flaws) > 0 {
+	inside := func(flaw named.Flaw) bool { return !flaw.Listing }
+	if v.look.Repair && slices.ContainsFunc(flaws, inside) {
 		broken := map[string]bool{}
 		for _, flaw := range flaws {
-			if flaw.Layer != "" {
+			if flaw.Layer != "" && !flaw.Listing {
 				broken[flaw.Layer] = true
 			}
 		}
@@ -222,7 +227,11 @@ func (v *verifying) cache(id string, flaws []named.Flaw) {
 		if flaw.Read {
 			f.State = Unreadable
 		}
-		v.found(f, func() (string, error) { return done, err })
+		repair := func() (string, error) { return done, err }
+		if flaw.Listing {
+			repair = v.discard(flaw.Path)
+		}
+		v.found(f, repair)
 	}
 }
 

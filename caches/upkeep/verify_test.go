@@ -92,22 +92,23 @@ func TestVerifyFindsEachFlippedByte(t *testing.T) {
 		check(t, err)
 		check(t, os.WriteFile(path, data, 0o644))
 		check(t, os.Chtimes(path, info.ModTime(), info.ModTime())) // as a disk does it
-		b.mends(strings.TrimPrefix(path, b.layout.Root()), strings.HasSuffix(path, ".sum"))
+		b.mends(strings.TrimPrefix(path, b.layout.Root()))
 	}
 }
 
-// mends sees that damage is found and repaired. A listing is no content: it is
-// only made again.
-func (b bench) mends(what string, isListing bool) {
+// mends sees that damage is found and repaired.
+func (b bench) mends(what string) {
 	b.t.Helper()
 	done, findings := b.verify(Look{Contents: true})
-	if len(findings) == 0 && !isListing {
+	if len(findings) == 0 {
 		b.t.Errorf("%s: not found", what)
 	}
 	if done.Found[Repaired] > 0 {
 		b.t.Errorf("%s: repaired without being told to", what)
 	}
-	b.verify(Look{Contents: true, Repair: true})
+	if done, findings = b.verify(Look{Contents: true, Repair: true}); done.Found[Damaged] > 0 {
+		b.t.Errorf("%s: not repaired: %+v", what, findings)
+	}
 	if _, findings = b.verify(Look{Contents: true}); len(findings) > 0 {
 		b.t.Errorf("%s: after the repair: %+v", what, findings)
 	}
@@ -116,7 +117,8 @@ func (b bench) mends(what string, isListing bool) {
 func TestVerifyFindsWhatIsMissing(t *testing.T) {
 	for what, pattern := range map[string]string{
 		"a layer": "layers-v1/*[0-9a-f]/????????????????", "a file of a layer": "layers-v1/*/*/file", "a manifest": "named-v1/*/generations/*.json",
-		"which cache it is": "named-v1/*/ref.json", "a file of a tree": "layers-v1/trees/*/*.whole/layer/a", "the record of a tree": "layers-v1/trees/*/*.whole/tree.json",
+		"which generation is the newest": "named-v1/*/head",
+		"which cache it is":              "named-v1/*/ref.json", "a file of a tree": "layers-v1/trees/*/*.whole/layer/a", "the record of a tree": "layers-v1/trees/*/*.whole/tree.json",
 		"a file of a payload": "payload-v1/*/tree/tool", "the record of a payload": "payload-v1/*/payload.json",
 	} {
 		b := furnish(t)
@@ -130,7 +132,49 @@ func TestVerifyFindsWhatIsMissing(t *testing.T) {
 		for _, path := range paths {
 			check(t, os.RemoveAll(path))
 		}
-		b.mends(what, false)
+		b.mends(what)
+	}
+}
+
+// TestVerifyFindsAFlipRightAfterAPublish flips a byte that nobody has read since
+// it was published.
+func TestVerifyFindsAFlipRightAfterAPublish(t *testing.T) {
+	b := open(t)
+	b.publish("cache", "file", "sound")
+	paths, err := filepath.Glob(filepath.Join(b.layout.Layers(), "*", "*", "file"))
+	check(t, err)
+	if len(paths) != 1 {
+		t.Fatalf("%v; want one layer", paths)
+	}
+	info, err := os.Stat(paths[0])
+	check(t, err)
+	check(t, os.WriteFile(paths[0], []byte("sOund"), 0o644))
+	check(t, os.Chtimes(paths[0], info.ModTime(), info.ModTime()))
+	b.mends(paths[0])
+}
+
+// TestVerifyLeavesAListingThatIsDamaged until it is told to repair: the files
+// beside it are as they were, and the head stays.
+func TestVerifyLeavesAListingThatIsDamaged(t *testing.T) {
+	b := open(t)
+	b.publish("cache", "file", "sound")
+	paths, err := filepath.Glob(filepath.Join(b.layout.Layers(), "*", "*.sum"))
+	check(t, err)
+	if len(paths) != 1 {
+		t.Fatalf("%v; want one listing", paths)
+	}
+	data, err := os.ReadFile(paths[0])
+	check(t, err)
+	damaged := strings.Replace(string(data), " 5 ", " 6 ", 1)
+	check(t, os.WriteFile(paths[0], []byte(damaged), 0o644))
+	for range 2 {
+		if _, findings := b.verify(Look{Contents: true}); len(findings) != 1 || findings[0].Path != paths[0] || findings[0].State != Damaged {
+			t.Errorf("%+v; want the listing alone", findings)
+		}
+	}
+	b.mends("the listing")
+	if got := b.read("cache", "file"); got != "sound" {
+		t.Errorf("the cache has %q", got)
 	}
 }
 

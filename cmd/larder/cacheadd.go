@@ -145,7 +145,7 @@ func (w *workshop) add(ctx context.Context, cache action.Cache, ref caches.Ref, 
 	if ctx.Err() != nil {
 		return named.Outcome{}, fmt.Errorf("interrupted, nothing was added: %w", context.Cause(ctx))
 	}
-	return checkout.Publish(ctx, named.PublishOptions{OnConflict: cache.OnConflict, Keep: cache.Keep, Unit: cache.Unit})
+	return checkout.Publish(ctx, named.PublishOptions{OnConflict: cache.OnConflict, Keep: cache.Keep, Unit: cache.Unit, Listed: !w.background})
 }
 
 func printAddition(command *cli.Command, ref caches.Ref, made action.CacheResult) error {

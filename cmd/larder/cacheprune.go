@@ -4,11 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
-	"slices"
-	"strings"
-	"time"
 
 	"github.com/urfave/cli/v3"
 
@@ -32,6 +28,8 @@ func cachePruneCommand() *cli.Command {
 			&cli.StringFlag{Name: "time-limit", Usage: "stop after `TIME`; the next prune goes on"},
 			&cli.BoolFlag{Name: "old-formats", Usage: "remove the parts that other versions of larder wrote"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "only print what would be removed"},
+			&cli.BoolFlag{Name: "force", Usage: "as without: prune never asks, and what a run uses stays; for scripts that give it to every verb"},
+			formatFlag(),
 		},
 		Action: cachePrune,
 	}
@@ -43,6 +41,7 @@ func cacheCleanCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "force", Usage: "do it; without, only print what would be removed"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "only print what would be removed"},
+			formatFlag(),
 		},
 		Action: cacheClean,
 	}
@@ -69,7 +68,11 @@ func cachePrune(ctx context.Context, command *cli.Command) error {
 		defer cancel()
 		ctx = bounded
 	}
-	return prune(ctx, shop, limits, command.Bool("dry-run"))
+	show, err := newPruneOutput(command, command.Bool("dry-run"))
+	if err != nil {
+		return err
+	}
+	return prune(ctx, shop, limits, show)
 }
 
 // cacheClean asks for consent by a flag: what is gone takes work to make again.
@@ -84,7 +87,11 @@ func cacheClean(ctx context.Context, command *cli.Command) error {
 	limits := upkeep.NoLimits()
 	limits.MaxSize = 0
 	ask := !command.Bool("force")
-	err = prune(ctx, shop, limits, ask || command.Bool("dry-run"))
+	show, err := newPruneOutput(command, ask || command.Bool("dry-run"))
+	if err != nil {
+		return err
+	}
+	err = prune(ctx, shop, limits, show)
 	if err == nil && ask && !command.Bool("dry-run") {
 		complain(errors.New("nothing was removed; larder cache clean --force removes it"))
 		return exitCode(1)
@@ -93,46 +100,18 @@ func cacheClean(ctx context.Context, command *cli.Command) error {
 }
 
 // prune does the work, or only says what it would be.
-func prune(ctx context.Context, shop *workshop, limits upkeep.Limits, only bool) error {
+func prune(ctx context.Context, shop *workshop, limits upkeep.Limits, show *pruneOutput) error {
 	shop.layout.Leave()
-	work, verb, sum := shop.upkeep().Prune, "removed", "freed"
-	if only {
-		work, verb, sum = shop.upkeep().Plan, "would remove", "would free"
+	work := shop.upkeep().Prune
+	if show.only {
+		work = shop.upkeep().Plan
 	}
-	report, err := work(ctx, limits, func(item upkeep.Item) {
-		fmt.Printf("%s %s: %s (%s, last used %s)\n", verb, item.Kind.One(), item.Name, binarySize(item.Bytes), lastUsed(item.Used))
-	})
+	report, err := work(ctx, limits, show.item)
 	reportProblems(report.Problems)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s %s of %s%s\n", sum, binarySize(report.Freed), binarySize(report.Size), counted(report.Removed))
-	if report.InUse > 0 {
-		fmt.Printf("%d more are in use and stay\n", report.InUse)
-	}
-	if report.Stopped {
-		fmt.Println("the time was over before all was looked at; run it again to go on")
-	}
-	return nil
-}
-
-func lastUsed(at time.Time) string {
-	if at.IsZero() {
-		return "never"
-	}
-	return age(time.Since(at))
-}
-
-// counted says how many of each kind went.
-func counted(removed map[upkeep.Kind]int) string {
-	var parts []string
-	for _, kind := range slices.Sorted(maps.Keys(removed)) {
-		parts = append(parts, fmt.Sprintf("%d of %s", removed[kind], kind))
-	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return ": " + strings.Join(parts, ", ")
+	return show.end(report)
 }
 
 // pruneLimits reads the flags. A store is kept within its size whenever it is

@@ -71,7 +71,7 @@ func cacheStats(ctx context.Context, command *cli.Command) error {
 	switch {
 	case command.Bool("poll"):
 		return pollStats(ctx, command, shop)
-	case zero:
+	case zero && command.String("format") == "human":
 		_, err := fmt.Println("all counts are zero")
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/urfave/cli/v3"
 
@@ -17,6 +18,7 @@ func cacheVerifyCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "check-contents", Usage: "read every byte"},
 			&cli.BoolFlag{Name: "repair", Usage: "remove what is damaged, or go back to what is whole"},
+			formatFlag(),
 		},
 		Action: cacheVerify,
 	}
@@ -30,23 +32,68 @@ func cacheVerify(ctx context.Context, command *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	shop.layout.Leave()
-	look := upkeep.Look{Contents: command.Bool("check-contents"), Repair: command.Bool("repair")}
-	done, err := shop.upkeep().Verify(ctx, look, printFinding)
-	if err != nil {
+	show := verifyOutput{findings: []findingRow{}}
+	if show.format, err = knownFormat(command); err != nil {
 		return err
 	}
-	looked := done.Looked
-	fmt.Printf("looked at %d blobs, %d results, %d named caches, %d input trees and %d payloads: %d damaged, %d repaired, %d unreadable\n",
-		looked[upkeep.Blobs], looked[upkeep.Results], looked[upkeep.Caches], looked[upkeep.Trees], looked[upkeep.Payloads],
-		done.Found[upkeep.Damaged], done.Found[upkeep.Repaired], done.Found[upkeep.Unreadable])
-	if done.Found[upkeep.Damaged] == 0 {
+	shop.layout.Leave()
+	look := upkeep.Look{Contents: command.Bool("check-contents"), Repair: command.Bool("repair")}
+	done, err := shop.upkeep().Verify(ctx, look, show.finding)
+	if err == nil {
+		err = show.end(look, done)
+	}
+	if err == nil && done.Found[upkeep.Damaged] > 0 {
+		err = exitCode(1)
+	}
+	return err
+}
+
+// verifyOutput shows what verify finds, in the form of --format.
+type verifyOutput struct {
+	format   string
+	findings []findingRow
+}
+
+// findingRow is something that is not as it should be, in the output of verify.
+type findingRow struct {
+	State   upkeep.State `json:"state"`
+	Kind    string       `json:"kind"`
+	Path    string       `json:"path"`
+	Problem string       `json:"problem"`
+	Done    string       `json:"done,omitempty"`
+}
+
+// finding shows one as it is found. JSON is one value, so it comes at the end.
+func (o *verifyOutput) finding(f upkeep.Finding) {
+	switch o.format {
+	case "json":
+		o.findings = append(o.findings, findingRow{f.State, f.Kind.One(), f.Path, f.Problem, f.Done})
+	case "tab":
+		fmt.Println(strings.Join(texts([]any{f.State, f.Kind.One(), f.Path, f.Problem, f.Done}, forPrograms), "\t"))
+	default:
+		printFinding(f)
+	}
+}
+
+func (o *verifyOutput) end(look upkeep.Look, done upkeep.Verified) error {
+	switch o.format {
+	case "json":
+		return printJSON(struct {
+			Looked   map[upkeep.Kind]int  `json:"looked"`
+			Found    map[upkeep.State]int `json:"found"`
+			Findings []findingRow         `json:"findings"`
+		}{done.Looked, done.Found, o.findings})
+	case "tab":
 		return nil
 	}
-	if !look.Repair {
+	looked, found := done.Looked, done.Found
+	fmt.Printf("looked at %d blobs, %d results, %d named caches, %d input trees and %d payloads: %d damaged, %d repaired, %d unreadable\n",
+		looked[upkeep.Blobs], looked[upkeep.Results], looked[upkeep.Caches], looked[upkeep.Trees], looked[upkeep.Payloads],
+		found[upkeep.Damaged], found[upkeep.Repaired], found[upkeep.Unreadable])
+	if found[upkeep.Damaged] > 0 && !look.Repair {
 		fmt.Println("larder cache verify --repair removes what is damaged; it is made again when it is needed")
 	}
-	return exitCode(1)
+	return nil
 }
 
 func printFinding(f upkeep.Finding) {
