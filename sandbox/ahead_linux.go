@@ -13,17 +13,23 @@ import (
 // caller is busy with other things. It serves one run. A caller that dies takes
 // it along.
 type Ahead struct {
-	cfg   Config // what it was made for
-	facts facts
-	plan  *program
-	box   *box
+	cfg    Config // what it was made for
+	facts  facts
+	plan   *program
+	box    *box
+	limits guard
 }
 
-// Start begins to make a sandbox. Of cfg only View, Network,
-// AllowUserns and Hostname count; Private, mounts and the command follow with [Ahead.Run]. It returns as soon as
-// process 1 is there; whether the sandbox can be made is told by the run.
+// Start begins to make a sandbox. Of cfg only View, Network, AllowUserns, Hostname
+// and Limits count; Private, mounts and the command follow with [Ahead.Run]. It
+// returns as soon as process 1 and the control group for Limits are there; whether
+// the sandbox can be made is told by the run.
 func Start(cfg Config) (*Ahead, error) {
-	return begin(&Config{View: cfg.View, Network: cfg.Network, AllowUserns: cfg.AllowUserns, Hostname: cfg.Hostname}, nil)
+	a, err := begin(&Config{View: cfg.View, Network: cfg.Network, AllowUserns: cfg.AllowUserns, Hostname: cfg.Hostname}, nil)
+	if err == nil {
+		a.limits = holdTo(cfg.Limits)
+	}
+	return a, err
 }
 
 // begin starts a sandbox without the mounts of the view that the targets cover.
@@ -47,13 +53,19 @@ func begin(cfg *Config, targets []string) (*Ahead, error) {
 // [Ahead.Run].
 func (a *Ahead) Close() {
 	if a.box != nil {
-		a.box.leave()
-		a.plan.arena.free()
-		a.box = nil
+		a.leave()
+		a.limits.close()
 	}
 }
 
-// Run is [Run] in this sandbox. View, Network, AllowUserns and Hostname of cfg do not count:
+func (a *Ahead) leave() {
+	a.box.leave()
+	a.plan.arena.free()
+	a.box = nil
+}
+
+// Run is [Run] in this sandbox. With other Limits than those of [Start] it makes
+// another control group. View, Network, AllowUserns and Hostname of cfg do not count:
 // they are those of [Start]. It may be called once.
 func (a *Ahead) Run(ctx context.Context, cfg Config) (Status, error) {
 	return a.run(ctx, cfg, monotonic())
@@ -69,11 +81,17 @@ func (a *Ahead) run(ctx context.Context, cfg Config, began int64) (Status, error
 		a.Close()
 		return Status{ExitCode: -1, Killed: true}, nil
 	}
-	limits := holdTo(cfg.Limits)
+	if a.limits.limits != cfg.Limits {
+		a.limits.close()
+		a.limits = holdTo(cfg.Limits)
+	}
+	limits := a.limits
 	defer limits.close()
 	a.facts.group = limits.group
 	if err := a.plans(&cfg); err != nil {
-		a.Close()
+		if a.box != nil {
+			a.leave()
+		}
 		return Status{ExitCode: -1}, err
 	}
 	defer a.plan.arena.free()
@@ -104,7 +122,7 @@ func (a *Ahead) plans(cfg *Config) error {
 		return err
 	}
 	if !a.plan.planRun(cfg, a.facts) {
-		a.Close()
+		a.leave()
 		again, err := begin(cfg, cfg.targets())
 		if err != nil {
 			return err

@@ -176,3 +176,27 @@ func TestWithoutControlGroups(t *testing.T) {
 		t.Errorf("processor time: %+v, %v", r.Status, r.err)
 	}
 }
+
+func TestGroupsThatAreMadeAhead(t *testing.T) {
+	requireGroups(t, LimitCPUTime)
+	ahead := func() *Ahead {
+		a, err := Start(Config{View: SystemView(), Limits: Limits{CPUTime: time.Minute}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	busy := Config{Args: []string{"sh", "-c", "while :; do :; done"}, Limits: Limits{CPUTime: 100 * time.Millisecond}}
+	status, err := ahead().Run(t.Context(), busy)
+	if err != nil || !slices.Equal(status.Struck, []Limit{LimitCPUTime}) {
+		t.Errorf("with another limit: %+v, %v", status, err)
+	}
+	if status, err := ahead().Run(t.Context(), Config{Args: []string{"true"}}); err != nil || status.ExitCode != 0 {
+		t.Errorf("without a limit: %+v, %v", status, err)
+	}
+	if _, err := ahead().Run(t.Context(), Config{}); err == nil {
+		t.Error("a run without a command")
+	}
+	ahead().Close()
+	noGroups(t)
+}

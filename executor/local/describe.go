@@ -28,7 +28,7 @@ func (r *Runner) Describe(ctx context.Context, a *action.Action) (executor.Surro
 	if err != nil {
 		return executor.Surroundings{}, err
 	}
-	s := scene{seen, large, &early{network: networkOf(a.Network), view: viewOf(a.Host), userns: a.Userns}}
+	s := scene{seen, large, &early{network: networkOf(a.Network), view: viewOf(a.Host), userns: a.Userns, limits: limitsOf(a.Limits)}}
 	return executor.Surroundings{Properties: r.states(s), Visible: seen.folders(), Expect: s.early.begin, Drop: s.early.drop, Handle: s}, nil
 }
 

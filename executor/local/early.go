@@ -15,6 +15,7 @@ type early struct {
 	network sandbox.Network
 	view    func() sandbox.View
 	userns  bool
+	limits  sandbox.Limits
 	once    sync.Once
 	made    chan *sandbox.Ahead
 }
@@ -32,7 +33,7 @@ func (e *early) begin() {
 	e.made = make(chan *sandbox.Ahead, 1)
 	go func() {
 		// One that could not be started says so when the run tries again.
-		ahead, _ := sandbox.Start(sandbox.Config{View: e.view(), Network: e.network, AllowUserns: e.userns})
+		ahead, _ := sandbox.Start(sandbox.Config{View: e.view(), Network: e.network, AllowUserns: e.userns, Limits: e.limits})
 		e.made <- ahead
 	}()
 }
