@@ -56,9 +56,12 @@ type keptPlace struct {
 // comes before anything of it is published. failure is why the run has no
 // result. That it cannot be kept is a warning.
 func (a *attempt) keepSandbox(failure error) {
+	if !hasRun(failure) {
+		return
+	}
 	failed := failure != nil || a.result.Status != action.StatusOK
 	isWanted := a.job.Keep == executor.KeepAlways || a.job.Keep == executor.KeepOnFailure && failed
-	if !isWanted || a.config.Args == nil {
+	if !isWanted {
 		return
 	}
 	path, err := a.moveAside()
@@ -68,6 +71,14 @@ func (a *attempt) keepSandbox(failure error) {
 	}
 	a.result.KeptSandbox = path
 	a.job.Say(fmt.Sprintf("the sandbox is kept for a day; %s re-enters it", filepath.Join(path, "enter")))
+}
+
+// hasRun reports whether anything can have run: a sandbox that could not be made
+// is empty, and may be tried again in another way.
+func hasRun(failure error) bool {
+	var setup *SetupFailed
+	var program *sandbox.ExecError
+	return failure == nil || errors.As(failure, &setup) || errors.As(failure, &program)
 }
 
 // moveAside makes the folder in that of the run, and gives it its name when it is
