@@ -101,9 +101,10 @@ type message struct {
 
 // descriptors is a control message with the files from the creator.
 type descriptors struct {
-	size        uintptr
-	level, kind int32
-	files       [fdControl + groupFiles]int32
+	_     uintptr // how long the message is
+	_     int32   // its level
+	kind  int32
+	files [fdControl + groupFiles]int32
 }
 
 // prepareMessage says where process 1 takes the order to go on, and the files

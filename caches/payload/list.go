@@ -60,7 +60,7 @@ func (r Row) matches(pattern string) bool {
 func (e entry) row() Row {
 	r, err := e.read()
 	row := Row{ID: e.id, Path: r.Path, State: r.State, Status: e.status(), Files: r.Files, Bytes: r.Bytes, LastUsed: e.lastUsed()}
-	row.Problem, _ = e.problem()
+	_, row.Problem = e.problem()
 	switch {
 	case err != nil && row.Status != Removing:
 		row.Status, row.Problem = Corrupt, err

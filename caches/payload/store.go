@@ -188,14 +188,14 @@ func (e entry) progress() int64 {
 	return n
 }
 
-// problem is why the last attempt failed, and when; nil when it did not.
-func (e entry) problem() (error, time.Time) {
+// problem is when the last attempt failed, and why; nil when it did not.
+func (e entry) problem() (time.Time, error) {
 	data, err := os.ReadFile(e.path(problemFile))
 	info, statErr := os.Stat(e.path(problemFile))
 	if err != nil || statErr != nil {
-		return nil, time.Time{}
+		return time.Time{}, nil
 	}
-	return errors.New(strings.TrimSpace(string(data))), info.ModTime()
+	return info.ModTime(), errors.New(strings.TrimSpace(string(data)))
 }
 
 func (e entry) lastUsed() time.Time {

@@ -56,7 +56,7 @@ func (s *Store) Use(ctx context.Context, src Source, policy caches.CopyPolicy) *
 	}
 	var failed time.Time
 	view.Status = e.status()
-	view.Problem, failed = e.problem()
+	failed, view.Problem = e.problem()
 	view.Begin = view.Status != Copying && (view.Problem == nil || time.Since(failed) > RetryAfter)
 	return view
 }
