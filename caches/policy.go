@@ -17,6 +17,10 @@ type PublishPolicy struct {
 // DefaultPublish publishes after exit code 0 only.
 func DefaultPublish() PublishPolicy { return PublishPolicy{codes: "0"} }
 
+// DefaultKeep is how many generations of a cache stay, the head among them,
+// when nothing else is said.
+const DefaultKeep = 2
+
 // ParsePublish reads "always", "never" or a comma-separated list of exit codes
 // between 0 and 255.
 func ParsePublish(text string) (PublishPolicy, error) {

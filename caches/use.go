@@ -82,7 +82,7 @@ func (l Layout) share(name string) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := flock(file, unix.LOCK_SH); err != nil {
+		if err := Flock(file, unix.LOCK_SH); err != nil {
 			file.Close()
 			return nil, err
 		}
@@ -133,14 +133,6 @@ func (l Layout) makeUse(path string) error {
 		return nil
 	}
 	return err
-}
-
-func flock(file *os.File, how int) error {
-	for {
-		if err := unix.Flock(int(file.Fd()), how); !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
 }
 
 // Leave says that this process uses nothing of the store any more: what it has
@@ -292,7 +284,7 @@ func (l Layout) endEpoch(name string) (begun time.Time, err error) {
 		return time.Time{}, err
 	}
 	defer file.Close()
-	err = flock(file, unix.LOCK_EX|unix.LOCK_NB)
+	err = Flock(file, unix.LOCK_EX|unix.LOCK_NB)
 	if err == nil {
 		return never, ignoreMissing(os.Remove(file.Name()))
 	}
@@ -338,7 +330,7 @@ func (l Layout) Reap(work func() error) error {
 	}
 	defer gate.Close()
 	for wait := time.Millisecond; ; wait *= 2 {
-		err := flock(gate, unix.LOCK_EX|unix.LOCK_NB)
+		err := Flock(gate, unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {
 			return work()
 		}

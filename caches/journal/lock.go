@@ -44,7 +44,7 @@ func lockedFile(path string, flags int) (*os.File, error) {
 
 // lock takes the lock, or closes the file.
 func lock(file *os.File) error {
-	err := flock(file, unix.LOCK_EX|unix.LOCK_NB)
+	err := caches.Flock(file, unix.LOCK_EX|unix.LOCK_NB)
 	if err == nil {
 		return nil
 	}
@@ -53,7 +53,7 @@ func lock(file *os.File) error {
 		return err
 	}
 	done := make(chan error, 1)
-	go func() { done <- flock(file, unix.LOCK_EX) }()
+	go func() { done <- caches.Flock(file, unix.LOCK_EX) }()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
@@ -66,12 +66,4 @@ func lock(file *os.File) error {
 		file.Close()
 	}
 	return err
-}
-
-func flock(file *os.File, how int) error {
-	for {
-		if err := unix.Flock(int(file.Fd()), how); !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
 }

@@ -76,7 +76,7 @@ func TryMake(path string) (*Lock, error) {
 }
 
 func try(file *os.File, path string) (*Lock, error) {
-	if err := flock(file, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := caches.Flock(file, unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		file.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, fmt.Errorf("%s: %w", path, ErrLocked)
@@ -144,7 +144,7 @@ func waitFor(ctx context.Context, path string) (*Lock, error) {
 // off: when ctx ends, a goroutine stays behind and gives the lock back as soon
 // as it comes.
 func hold(ctx context.Context, file *os.File, how int) (*Lock, error) {
-	err := flock(file, how|unix.LOCK_NB)
+	err := caches.Flock(file, how|unix.LOCK_NB)
 	if err == nil {
 		return &Lock{file}, nil
 	}
@@ -153,7 +153,7 @@ func hold(ctx context.Context, file *os.File, how int) (*Lock, error) {
 		return nil, fmt.Errorf("lock %s: %w", file.Name(), err)
 	}
 	done := make(chan error, 1)
-	go func() { done <- flock(file, how) }()
+	go func() { done <- caches.Flock(file, how) }()
 	select {
 	case err = <-done:
 	case <-ctx.Done():
@@ -165,13 +165,4 @@ func hold(ctx context.Context, file *os.File, how int) (*Lock, error) {
 		return nil, fmt.Errorf("lock %s: %w", file.Name(), err)
 	}
 	return &Lock{file}, nil
-}
-
-func flock(file *os.File, how int) error {
-	for {
-		err := unix.Flock(int(file.Fd()), how)
-		if !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"larder/caches"
 	"larder/caches/layers"
 )
 
@@ -17,7 +18,7 @@ import (
 // The caller holds the lock of the instance, so what a crashed publisher left
 // goes as well. What cannot be dropped now is left for the next time.
 func (i instance) collect(head manifest) (trash []string) {
-	remaining := i.history(head, cmp.Or(max(head.Keep, 0), DefaultKeep))
+	remaining := i.history(head, cmp.Or(max(head.Keep, 0), caches.DefaultKeep))
 	if last := i.durable().manifest; last.ID != "" {
 		remaining = append(remaining, last)
 	}

@@ -53,7 +53,7 @@ type PublishOptions struct {
 	// OnConflict is for mutable caches whose head moved.
 	OnConflict caches.ConflictPolicy
 	// Keep is how many generations stay for a rollback, the head among them;
-	// 0 means [DefaultKeep].
+	// 0 means [caches.DefaultKeep].
 	Keep int
 	// Unit is for append-only caches: a directory whose path matches this
 	// pattern is added whole or not at all. "" means none.
@@ -63,6 +63,3 @@ type PublishOptions struct {
 	// from the publish, and a [Tender] does the rest.
 	Listed bool
 }
-
-// DefaultKeep is how many generations of a cache stay when nothing else is said.
-const DefaultKeep = 2

@@ -171,12 +171,17 @@ func (p *pruning) caches() []candidate {
 
 func (p *pruning) removeCache(id string) error {
 	removal, err := p.named.Remove(context.WithoutCancel(p.ctx), id)
+	return whyKept(len(removal.Removed), len(removal.Skipped), err)
+}
+
+// whyKept is nil when the one thing that was to be removed was.
+func whyKept(removed, skipped int, err error) error {
 	switch {
 	case err != nil:
 		return err
-	case len(removal.Skipped) > 0:
+	case skipped > 0:
 		return errInUse
-	case len(removal.Removed) == 0:
+	case removed == 0:
 		return fs.ErrNotExist
 	}
 	return nil
@@ -203,15 +208,7 @@ func (p *pruning) copies() []candidate {
 
 func (p *pruning) removeCopy(id string) error {
 	removal, err := p.payloads.Remove(context.WithoutCancel(p.ctx), id)
-	switch {
-	case err != nil:
-		return err
-	case len(removal.Skipped) > 0:
-		return errInUse
-	case len(removal.Removed) == 0:
-		return fs.ErrNotExist
-	}
-	return nil
+	return whyKept(len(removal.Removed), len(removal.Skipped), err)
 }
 
 // indexes lists the stat indexes, which are advice.

@@ -1,6 +1,7 @@
 package action
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -51,9 +52,6 @@ func (c Cache) same(other Cache) bool {
 	return c.Name == other.Name && c.Mode == other.Mode && c.Scope == other.Scope && c.Key == other.Key && c.Live == other.Live
 }
 
-// defaultKeep is how many generations stay when nothing is said.
-const defaultKeep = 2
-
 func (v *validator) caches(specs []CacheSpec) []Cache {
 	var declared []Cache
 	for _, spec := range specs {
@@ -75,13 +73,13 @@ func (v *validator) cache(spec CacheSpec) Cache {
 	cache.Publish = caches.DefaultPublish()
 	if spec.Publish != "" {
 		cache.Publish, err = caches.ParsePublish(spec.Publish)
-		v.keep(err)
+		v.keepFor(spec.Name, err)
 	}
 	if spec.OnConflict != "" {
 		cache.OnConflict, err = caches.ParseConflict(spec.OnConflict)
-		v.keep(err)
+		v.keepFor(spec.Name, err)
 	}
-	cache.Key, cache.Scope, cache.Keep = spec.Key, defaultScope(spec.Scope, cache.Mode), defaultKeep
+	cache.Key, cache.Scope, cache.Keep = spec.Key, defaultScope(spec.Scope, cache.Mode), caches.DefaultKeep
 	if spec.Keep != 0 {
 		cache.Keep = spec.Keep
 	}
@@ -91,6 +89,13 @@ func (v *validator) cache(spec CacheSpec) Cache {
 	cache.Lock, cache.Unit = spec.Lock, v.unit(spec, cache.Mode)
 	cache.Live = v.live(spec)
 	return cache
+}
+
+// keepFor says of which cache an error is that names only the option.
+func (v *validator) keepFor(cache string, err error) {
+	if err != nil {
+		v.keep(fmt.Errorf("cache %s: %w", cache, err))
+	}
 }
 
 func (v *validator) unit(spec CacheSpec, mode caches.Mode) string {
