@@ -47,7 +47,7 @@ func newApp() *cli.Command {
 	return &cli.Command{
 		Name:  "larder",
 		Usage: "run build actions in sandboxes, with caches that survive and results that are kept",
-		Description: "Start with:  larder run -i . --mutable mypy=.mypy_cache,publish=0,1 -- mypy src\n" +
+		Description: "Start with:  larder run --preset mypy -- mypy src   (other tools: larder help presets)\n" +
 			"See what this machine offers:  larder doctor",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "store", Usage: "`DIR` that holds blobs, results and caches (default: $LARDER_STORE, larder.toml, the user's cache directory)"},
@@ -123,7 +123,7 @@ func usageError(_ context.Context, command *cli.Command, err error, _ bool) erro
 func needArgs(command *cli.Command, least, most int) error {
 	n := command.Args().Len()
 	if n < least || most >= 0 && n > most {
-		return fmt.Errorf("%s: %d arguments given; usage: %s %s", command.FullName(), n, command.FullName(), command.ArgsUsage)
+		return fmt.Errorf("%s: arguments given: %d; usage: %s %s", command.FullName(), n, command.FullName(), command.ArgsUsage)
 	}
 	return nil
 }

@@ -25,6 +25,9 @@ func helpCommand() *cli.Command {
 			case "presets":
 				return helpPresets(command)
 			default:
+				if command.Root().Command(topic) == nil {
+					return fmt.Errorf("there is no help for %q; larder help lists the commands, larder help presets the presets", topic)
+				}
 				return cli.ShowCommandHelp(ctx, command.Root(), topic)
 			}
 		},

@@ -21,6 +21,9 @@ func (w *workshop) applyPreset(ctx context.Context, options *runOptions, spec *a
 		return nil
 	}
 	chosen := options.chosen
+	if len(spec.Argv) == 0 {
+		return fmt.Errorf("preset %s: no command; name one after --, such as larder run --preset %s -- %s", options.preset, options.preset, chosen.Command)
+	}
 	chosen.Under(spec, spec.Root)
 	if !preset.NeedsVersion(*spec) {
 		return nil

@@ -28,7 +28,10 @@ func (a *attempt) publish(ctx context.Context) error {
 	})
 	if a.job.Action.Strict && len(broken) > 0 {
 		listed := strings.Join(broken[:min(len(broken), 10)], ", ")
-		return fmt.Errorf("%w, %d times: %s", ErrStrict, len(broken), listed)
+		if more := len(broken) - 10; more > 0 {
+			listed += fmt.Sprintf(" and %d more", more)
+		}
+		return fmt.Errorf("%w: %s", ErrStrict, listed)
 	}
 	return err
 }
