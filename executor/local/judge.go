@@ -59,9 +59,15 @@ func (a *attempt) judgeEnd() {
 	}
 }
 
-// limitsOf gives the limits that the sandbox itself holds an action to.
+// limitsOf gives the limits that the sandbox itself holds an action to. A file can
+// become a little larger than all may be together, so that one at which a
+// command stopped, whatever it made of the error, is seen to be too large.
 func limitsOf(l action.Limits) sandbox.Limits {
-	return sandbox.Limits{Memory: uint64(l.Memory), Processes: uint64(l.Pids), CPUTime: l.CPUTime, FileSize: uint64(l.Output)}
+	limits := sandbox.Limits{Memory: uint64(l.Memory), Processes: uint64(l.Pids), CPUTime: l.CPUTime}
+	if l.Output > 0 {
+		limits.FileSize = uint64(l.Output) + 1
+	}
+	return limits
 }
 
 // judgeLimits names the limits that struck, and warns of those that hold less
