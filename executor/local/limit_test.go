@@ -104,3 +104,17 @@ func TestLooseLimitsAreWarnedOf(t *testing.T) {
 		}
 	}
 }
+
+// Whoever is left when the command has ended goes with it, also one that eats
+// memory and has a session of its own.
+func TestDaemonsUnderLimitsEndWithTheCommand(t *testing.T) {
+	b := newTestBench(t)
+	start := time.Now()
+	r := b.sh(t, "for i in 1 2 3; do (setsid sh -c 'x=0123456789abcdef; while :; do x=$x$x; done' &); done; echo done", func(s *action.Spec) {
+		s.Memory, s.Pids, s.CPUTime, s.OutputLimit = "64M", 50, "10s", "1M"
+	})
+	if r.err != nil || r.Status != action.StatusOK && r.Status != action.StatusLimit || time.Since(start) > 20*time.Second {
+		t.Errorf("status %s, limits %v, %v after %v", r.Status, r.LimitsHit, r.err, time.Since(start))
+	}
+	b.wantNothingLeft(t)
+}
