@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
 	"github.com/urfave/cli/v3"
+
+	"larder/caches/named"
 )
 
 func cacheCommand() *cli.Command {
@@ -60,6 +63,9 @@ func cacheRollback(ctx context.Context, command *cli.Command) error {
 		return err
 	}
 	made, err := shop.named.Rollback(ctx, row.Ref, command.Args().Get(1))
+	if errors.Is(err, named.ErrNoGeneration) {
+		return fmt.Errorf("%w; larder cache history %s lists those that there are", err, command.Args().First())
+	}
 	if err != nil {
 		return err
 	}

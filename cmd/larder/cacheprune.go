@@ -129,6 +129,7 @@ func pruneLimits(command *cli.Command, configured settings) (upkeep.Limits, erro
 		if limits.OlderThan, err = parseAge(text); err != nil {
 			return limits, fmt.Errorf("--older-than: %w", err)
 		}
+		limits.OlderThan = max(limits.OlderThan, 1) // 0s is everything, where the limit 0 is none
 	}
 	limits.MaxSize, err = maxSize(command.String("max-size"), configured)
 	return limits, err

@@ -22,6 +22,7 @@ func cacheRemoveCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "dry-run", Usage: "only show what would be removed"},
 			&cli.BoolFlag{Name: "force", Usage: "do not ask"},
+			formatFlag(),
 		},
 		Action: cacheRemove,
 	}
@@ -39,6 +40,10 @@ func cacheRemove(ctx context.Context, command *cli.Command) error {
 	if err != nil {
 		return err
 	}
+	format, err := knownFormat(command)
+	if err != nil {
+		return err
+	}
 	pattern := command.Args().First()
 	rows, err := shop.list(pattern)
 	switch {
@@ -47,47 +52,51 @@ func cacheRemove(ctx context.Context, command *cli.Command) error {
 	case len(rows) == 0:
 		return fmt.Errorf("no cache matches %q; larder cache list shows what there is", pattern)
 	case command.Bool("dry-run"):
-		return rehearseRemoval(rows)
+		return rehearseRemoval(format, rows)
 	case len(rows) > 1 && !command.Bool("force") && isTerminal(os.Stdin) && isTerminal(os.Stdout) && !agreed(rows):
 		return fmt.Errorf("nothing was removed")
 	}
-	return shop.remove(ctx, pattern)
+	return shop.remove(ctx, format, pattern)
 }
 
-func (w *workshop) remove(ctx context.Context, pattern string) error {
+func (w *workshop) remove(ctx context.Context, format, pattern string) error {
 	removal, err := w.named.Remove(ctx, pattern)
+	copies, copiesErr := w.payloads.Remove(ctx, pattern)
+	var report removalReport
 	for _, row := range removal.Removed {
-		fmt.Printf("removed %s\n", row.Ref)
+		report.removed(describeRow(row))
 	}
 	for _, row := range removal.Skipped {
-		fmt.Printf("kept %s: it is in use; try again when its runs have ended\n", row.Ref)
+		report.kept(describeRow(row), "it is in use; try again when its runs have ended")
 	}
-	copies, copiesErr := w.payloads.Remove(ctx, pattern)
 	for _, row := range copies.Removed {
-		fmt.Printf("removed %s (payload)\n", row.Path)
+		report.removed(describePayload(row))
 	}
 	for _, row := range copies.Skipped {
-		fmt.Printf("kept %s (payload): it is in use or being copied; try again later\n", row.Path)
+		report.kept(describePayload(row), "it is in use or being copied; try again later")
 	}
-	if err := errors.Join(err, copiesErr); err != nil {
+	err = errors.Join(err, copiesErr, report.print(format))
+	if err != nil {
 		return err
 	}
-	return allInUse(len(removal.Removed)+len(copies.Removed), len(removal.Skipped)+len(copies.Skipped))
+	return allInUse(len(report.Removed), len(report.Kept))
 }
 
 // rehearseRemoval says what would be done.
-func rehearseRemoval(rows []cacheRow) error {
-	removed := 0
+func rehearseRemoval(format string, rows []cacheRow) error {
+	report := removalReport{DryRun: true}
 	for _, row := range rows {
 		switch row.Status {
 		case string(named.InUse), string(payload.Copying), string(payload.Removing):
-			fmt.Printf("would keep %s: it is %s\n", rowText(row), row.Status)
+			report.kept(row, "it is "+row.Status)
 		default:
-			removed++
-			fmt.Printf("would remove %s, %s\n", rowText(row), forPeople(size(row.Bytes)))
+			report.removed(row)
 		}
 	}
-	return allInUse(removed, len(rows)-removed)
+	if err := report.print(format); err != nil {
+		return err
+	}
+	return allInUse(len(report.Removed), len(report.Kept))
 }
 
 // rowText names a row as it is written elsewhere.
