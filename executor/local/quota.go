@@ -6,10 +6,12 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
 
+	"larder/executor/action"
 	"larder/sandbox"
 )
 
@@ -26,10 +28,15 @@ type quota struct {
 func newQuota(most int64) *quota { return &quota{most: most, struck: make(chan sandbox.Limit, 1)} }
 
 // begin looks at the folders that the command will write to. Private copies, as
-// there are without overlays, have something in them already.
-func (q *quota) begin(folders []string) {
-	if q.folders = folders; q.most > 0 {
-		q.before = q.sum(math.MaxInt64)
+// there are without overlays, have something in them already; the places where
+// something is mounted get directories that are not the command's.
+func (q *quota) begin(folders []string, mounts []action.Path) {
+	if q.folders = folders; q.most == 0 {
+		return
+	}
+	q.before = q.sum(math.MaxInt64)
+	for _, path := range mounts {
+		q.before += block * int64(1+strings.Count(path.String(), "/"))
 	}
 }
 
@@ -128,11 +135,15 @@ func sizeOf(info fs.FileInfo) int64 {
 	return max(block, (info.Size()+block-1)/block*block)
 }
 
-// written lists the folders that the command can write to.
-func (a *attempt) written(private string) []string {
-	folders := []string{a.work.upper, private}
+// written lists the folders that the command can write to, and what is mounted
+// below them.
+func (a *attempt) written(private string) (folders []string, mounts []action.Path) {
+	folders = []string{a.work.upper, filepath.Join(private, "tmp"), filepath.Join(private, "home")}
 	for _, c := range a.checkouts {
-		folders = append(folders, c.Upper())
+		folders, mounts = append(folders, c.Upper()), append(mounts, c.cache.Path)
 	}
-	return folders
+	for _, payload := range a.job.Action.Payloads {
+		mounts = append(mounts, payload.Path)
+	}
+	return folders, mounts
 }
