@@ -167,13 +167,19 @@ func (c *Checkout) Warning() error { return c.warning }
 
 // Discard ends the checkout and publishes nothing. What the process wrote goes
 // when the run is closed.
-func (c *Checkout) Discard() (Outcome, error) {
+func (c *Checkout) Discard() (Outcome, error) { return c.drop(Discarded) }
+
+// GiveUp is a discard of what should have been published and cannot be, because
+// the store takes nothing: it counts as [Failed].
+func (c *Checkout) GiveUp() (Outcome, error) { return c.drop(Failed) }
+
+func (c *Checkout) drop(result Result) (Outcome, error) {
 	if !c.end() {
 		return Outcome{}, fmt.Errorf("discard %s: %w", c.in.ref, ErrEnded)
 	}
 	defer c.release()
-	outcome := c.outcome(Discarded)
-	if c.in.ref.Live {
+	outcome := c.outcome(result)
+	if c.in.ref.Live && result == Discarded {
 		outcome = c.left()
 	}
 	c.recordEnd("discard", outcome, nil)

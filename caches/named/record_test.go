@@ -108,3 +108,15 @@ func TestTheTallyOfACacheGoesWithIt(t *testing.T) {
 		t.Errorf("after removal: %v, %v", got, events)
 	}
 }
+
+func TestGivingUpCountsAsAFailure(t *testing.T) {
+	c := namedtest.New(t, caches.Mutable, true)
+	c.Do("echo one >a")
+	outcome, err := c.Started("echo two >a").GiveUp()
+	if err != nil || outcome.Result != named.Failed || outcome.Before != outcome.After {
+		t.Errorf("%+v, %v", outcome, err)
+	}
+	if counts := tally(c); counts[journal.Failures] != 1 || counts[journal.Discards] != 0 || c.Content()["a"] != "one\n" {
+		t.Errorf("%v, %v", counts, c.Content())
+	}
+}

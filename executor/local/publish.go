@@ -50,8 +50,7 @@ func (a *attempt) end(ctx context.Context, c checkout) named.Outcome {
 		return outcome
 	}
 	if a.uncached {
-		outcome, _ := c.Discard()
-		outcome.Result = named.Failed
+		outcome, _ := c.GiveUp()
 		return outcome
 	}
 	tend := a.runner.config.Named.Relieve
