@@ -99,6 +99,19 @@ func refused() *action.Result {
 	return result
 }
 
+// checkRoot refuses a root that is none before anything is asked or looked for
+// in it.
+func checkRoot(root string) error {
+	info, err := os.Stat(root)
+	if err == nil && !info.IsDir() {
+		return fmt.Errorf("%w root %s: it is no directory; check the -C flag", caches.ErrInvalid, root)
+	}
+	if err != nil {
+		return fmt.Errorf("root: %w; check the -C flag", err)
+	}
+	return nil
+}
+
 // prepare turns flags, environment and configuration into a request.
 func prepare(ctx context.Context, command *cli.Command, options *runOptions) (executor.Request, *workshop, error) {
 	none := executor.Request{}
@@ -122,6 +135,9 @@ func prepare(ctx context.Context, command *cli.Command, options *runOptions) (ex
 	}
 	options.fallBack(&spec)
 	spec.Root = absolute(here, spec.Root)
+	if err := checkRoot(spec.Root); err != nil {
+		return none, nil, err
+	}
 	if err := shop.applyPreset(ctx, options, &spec); err != nil {
 		return none, nil, err
 	}
