@@ -22,7 +22,7 @@ func ParseCacheFlag(mode, text string, defaults CacheSpec) (CacheSpec, error) {
 		spec.Path = path
 	}
 	if spec.Path == "" {
-		return CacheSpec{}, fmt.Errorf("%w cache %q: no path; write NAME=PATH, such as mypy=.mypy_cache", caches.ErrInvalid, text)
+		return CacheSpec{}, fmt.Errorf("%w cache %q: no path; write NAME=PATH, such as mypy=.mypy_cache, or give the path in larder.toml", caches.ErrInvalid, text)
 	}
 	for _, part := range parts[1:] {
 		if err := spec.setOption(part); err != nil {
