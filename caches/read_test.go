@@ -36,3 +36,21 @@ func TestReadFileFailsAsOthersDo(t *testing.T) {
 		t.Errorf("a directory: %v", err)
 	}
 }
+
+func TestReadFileDoesNotWaitForAFIFO(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := caches.ReadFile(path); len(data) > 0 {
+		t.Errorf("read %q, %v", data, err)
+	}
+	writer, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	if _, err := caches.ReadFile(path); !errors.Is(err, syscall.EAGAIN) {
+		t.Errorf("with a writer that says nothing: %v", err)
+	}
+}

@@ -40,12 +40,13 @@ const noteAge = time.Hour
 // beside a live process frees what was last used before that process's epoch.
 const epochAge = 10 * time.Minute
 
-// ErrBusy says that a cleaner could not have the store for itself at once.
+// ErrBusy says that somebody holds a lock of the store that nobody holds for long.
 var ErrBusy = errors.New("the store is busy")
 
 // use is the part that a process has in an epoch.
 type use struct {
 	mu    sync.Mutex
+	stuck bool     // the gate did not open in time, and is not tried again
 	epoch *os.File // locked
 	all   *os.File // locked, when uses cannot be noted
 	since time.Time
@@ -54,8 +55,15 @@ type use struct {
 // enter takes part in the present epoch. A store in which nothing can be
 // written takes no note: nobody cleans it either.
 func (l Layout) enter() *use {
-	for {
+	for tries := 0; ; tries++ {
 		file, err := l.share(epochFile)
+		if errors.Is(err, ErrBusy) && tries < 3 {
+			// Who ends epochs has one lock for a moment. It was stopped in that moment,
+			// so a new epoch begins without it.
+			if _, err := l.endPresent(); err == nil {
+				continue
+			}
+		}
 		if err != nil {
 			return &use{}
 		}
@@ -75,15 +83,16 @@ func (l Layout) enter() *use {
 }
 
 // share takes the shared lock on a file of the use folder, made when it is
-// missing, and sees to it that the lock is on the file that has the name.
+// missing, and sees to it that the lock is on the file that has the name. Others
+// keep it from that for microseconds; when one does for longer than
+// usePatience, the error is [ErrBusy].
 func (l Layout) share(name string) (*os.File, error) {
 	for {
 		file, err := l.openUse(name)
 		if err != nil {
 			return nil, err
 		}
-		if err := Flock(file, unix.LOCK_SH); err != nil {
-			file.Close()
+		if err := await(file); err != nil {
 			return nil, err
 		}
 		mine, err := file.Stat()
@@ -98,12 +107,40 @@ func (l Layout) share(name string) (*os.File, error) {
 	}
 }
 
+// usePatience is how long a process waits for a lock that nobody holds for long:
+// who does was stopped, or means no good.
+const usePatience = 5 * time.Second
+
+// await takes the shared lock on a file, or closes it.
+func await(file *os.File) error {
+	err := Flock(file, unix.LOCK_SH|unix.LOCK_NB)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, unix.EWOULDBLOCK) {
+		file.Close()
+		return err
+	}
+	done := make(chan error, 1)
+	go func() { done <- Flock(file, unix.LOCK_SH) }()
+	select {
+	case err = <-done:
+	case <-time.After(usePatience):
+		go func() { <-done; file.Close() }()
+		return fmt.Errorf("wait for %s: %w", file.Name(), ErrBusy)
+	}
+	if err != nil {
+		file.Close()
+	}
+	return err
+}
+
 // openUse opens a lock file for reading, which is enough for a lock, so that
 // other users of the store can have it too.
 func (l Layout) openUse(name string) (*os.File, error) {
 	path := filepath.Join(l.Uses(), name)
 	for {
-		file, err := os.Open(path)
+		file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // or a FIFO would hold it up
 		if !errors.Is(err, fs.ErrNotExist) {
 			return file, err
 		}
@@ -184,9 +221,11 @@ func (l Layout) Hold(path string) (size int64, err error) {
 	return stat.Size, l.note(path)
 }
 
-// note writes down that path is used now.
+// note writes down that path is used now. A cleaner that was stopped behind the
+// gate holds nobody up: it may still take away the one thing that it was at,
+// which costs a run at worst.
 func (l Layout) note(path string) error {
-	if gate, err := l.share(gateFile); err == nil {
+	if gate := l.enterGate(); gate != nil {
 		defer gate.Close()
 	}
 	err := setUsed(path, l.Now())
@@ -198,6 +237,29 @@ func (l Layout) note(path string) error {
 		err = nil
 	}
 	return err
+}
+
+// enterGate returns the gate with its shared lock, nil when it cannot be had. It
+// waits once for one that is stuck, not for each of thousands of notes.
+func (l Layout) enterGate() *os.File {
+	if l.use != nil {
+		l.use.mu.Lock()
+		stuck := l.use.stuck
+		l.use.mu.Unlock()
+		if stuck {
+			return nil
+		}
+	}
+	gate, err := l.share(gateFile)
+	if errors.Is(err, ErrBusy) && l.use != nil {
+		l.use.mu.Lock()
+		l.use.stuck = true
+		l.use.mu.Unlock()
+	}
+	if err != nil {
+		return nil
+	}
+	return gate
 }
 
 // holdAll keeps everything from being cleaned away for as long as this process

@@ -285,3 +285,49 @@ func clean(t *testing.T, shared Layout) (removed int) {
 	}
 	return removed
 }
+
+// hog holds the exclusive lock on a file of the use folder until the test ends,
+// as a process does that was stopped in that moment.
+func hog(t *testing.T, layout Layout, name string) {
+	file, err := layout.openUse(name)
+	if err == nil {
+		err = unix.Flock(int(file.Fd()), unix.LOCK_EX)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+}
+
+func TestAGateThatIsStuckHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	layout := open(t)
+	hog(t, layout, gateFile)
+	began := time.Now()
+	for _, name := range []string{"one", "two", "three"} {
+		path := old(t, layout, name, time.Unix(1e9, 0))
+		if _, err := layout.Hold(path); err != nil || lastUsed(t, path).Before(layout.use.since) {
+			t.Errorf("%s: %v, used %v; want a note", name, err, lastUsed(t, path))
+		}
+	}
+	if waited := time.Since(began); waited < usePatience || waited > 2*usePatience {
+		t.Errorf("three notes took %v; want one wait of %v", waited, usePatience)
+	}
+}
+
+func TestAnEpochThatIsStuckIsEnded(t *testing.T) {
+	t.Parallel()
+	layout := open(t)
+	layout.Leave()
+	hog(t, layout, epochFile)
+	next := again(t, layout)
+	path := old(t, layout, "file", time.Unix(1e9, 0))
+	if _, err := next.Hold(path); err != nil {
+		t.Fatal(err)
+	}
+	cleaner := again(t, layout)
+	cleaner.Leave()
+	if before := nextEpoch(t, cleaner); lastUsed(t, path).Before(before) {
+		t.Error("what a process uses that came past a stuck epoch counts as unused")
+	}
+}
