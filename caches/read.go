@@ -14,7 +14,9 @@ const firstRead = 1024
 // thousands of records. Errors are those of os.ReadFile. It does not wait for what
 // is no file: another user of the store may have put a FIFO there.
 func ReadFile(path string) ([]byte, error) {
-	descriptor, err := retry(func() (int, error) { return syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0) })
+	descriptor, err := retry(func() (int, error) {
+		return syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0)
+	})
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}

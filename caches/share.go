@@ -144,14 +144,18 @@ func ShareFile(file *os.File) error {
 	if err != nil {
 		return err
 	}
-	if int(info.Sys().(*syscall.Stat_t).Uid) != os.Geteuid() {
+	stat := info.Sys().(*syscall.Stat_t)
+	if int(stat.Uid) != os.Geteuid() {
 		return nil
 	}
 	above, err := os.Stat(filepath.Dir(file.Name()))
 	if err != nil || above.Mode()&0o020 == 0 {
 		return nil // private; or gone, which the caller will see
 	}
-	if group := above.Sys().(*syscall.Stat_t).Gid; group != info.Sys().(*syscall.Stat_t).Gid {
+	if stat.Nlink > 1 {
+		return fmt.Errorf("share %s: it is a link to a file elsewhere; remove it", file.Name())
+	}
+	if group := above.Sys().(*syscall.Stat_t).Gid; group != stat.Gid {
 		if err := file.Chown(-1, int(group)); err != nil {
 			return fmt.Errorf("share %s: %w", file.Name(), err)
 		}

@@ -23,7 +23,7 @@ var errBusy = errors.New("another process holds the tally")
 // file that has this name now, and goes with Close or the death of the process.
 func lockedFile(path string, flags int) (*os.File, error) {
 	for {
-		file, err := os.OpenFile(path, flags, 0o644)
+		file, err := os.OpenFile(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o644)
 		if err != nil {
 			return nil, err
 		}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"larder/caches"
@@ -64,7 +65,7 @@ func (l *logFile) open(day string) error {
 	if err != nil {
 		return err
 	}
-	const appending = os.O_WRONLY | os.O_APPEND
+	const appending = os.O_WRONLY | os.O_APPEND | syscall.O_NOFOLLOW | syscall.O_NONBLOCK // links and FIFOs are not ours
 	path := filepath.Join(l.folder, name)
 	file, err := os.OpenFile(path, appending, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -73,15 +74,16 @@ func (l *logFile) open(day string) error {
 		}
 		trim(l.folder, day)
 		file, err = os.OpenFile(path, appending|os.O_CREATE, 0o644)
-		if err == nil {
-			err = caches.ShareFile(file)
-		}
+	}
+	if err != nil {
+		return err
+	}
+	if err := caches.ShareFile(file); err != nil {
+		file.Close()
+		return err
 	}
 	l.file, l.day = file, day
-	if err != nil {
-		l.file = nil
-	}
-	return err
+	return nil
 }
 
 func (l *logFile) shut() {

@@ -38,7 +38,7 @@ func Acquire(ctx context.Context, path string) (*Lock, error) {
 // for an exclusive holder. An error that wraps fs.ErrNotExist says that the
 // file is gone, perhaps since the caller learned its name.
 func Lease(ctx context.Context, path string) (*Lock, error) {
-	file, err := os.Open(path)
+	file, err := openLock(path, os.O_RDONLY)
 	if err != nil {
 		return nil, fmt.Errorf("take a lease: %w", err)
 	}
@@ -55,7 +55,7 @@ func Lease(ctx context.Context, path string) (*Lock, error) {
 // TryAcquire takes the exclusive lock on the existing file at path, or returns
 // [ErrLocked] at once when somebody holds it.
 func TryAcquire(path string) (*Lock, error) {
-	file, err := os.Open(path)
+	file, err := openLock(path, os.O_RDONLY)
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
@@ -118,7 +118,7 @@ func (l *Lock) stillAt(path string) error {
 
 // waitFor returns a nil lock when the file at path was replaced meanwhile.
 func waitFor(ctx context.Context, path string) (*Lock, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE, 0o644)
+	file, err := openLock(path, os.O_RDONLY|os.O_CREATE)
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
@@ -165,4 +165,11 @@ func hold(ctx context.Context, file *os.File, how int) (*Lock, error) {
 		return nil, fmt.Errorf("lock %s: %w", file.Name(), err)
 	}
 	return &Lock{file}, nil
+}
+
+// openLock opens a file to lock it. It does not wait where another user of the
+// store has put a FIFO in its place, nor follow a link to a file that is then
+// shared with all of them.
+func openLock(path string, flags int) (*os.File, error) {
+	return os.OpenFile(path, flags|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0o644)
 }

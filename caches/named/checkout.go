@@ -117,17 +117,27 @@ func (c *Checkout) mountable() error {
 	return err
 }
 
+func (i instance) lease(ctx context.Context, id string) (*layers.Lock, error) {
+	ctx, cancel := i.store.waiting(ctx)
+	defer cancel()
+	return layers.Lease(ctx, i.manifest(id))
+}
+
 // leaseHead reads the head and takes a shared lease on it; when the generation
-// was dropped in between, it reads the head again.
+// was dropped in between, it reads the head again. When somebody keeps it from
+// the lease, the cache counts as empty.
 func (i instance) leaseHead(ctx context.Context) (state, *layers.Lock, error) {
 	for {
 		head := i.load()
 		if head.manifest.ID == "" {
 			return head, nil, nil
 		}
-		lease, err := layers.Lease(ctx, i.manifest(head.manifest.ID))
+		lease, err := i.lease(ctx, head.manifest.ID)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
+		}
+		if errors.Is(err, layers.ErrLocked) && ctx.Err() == nil {
+			return state{problem: err}, nil, nil
 		}
 		if err != nil {
 			return state{}, nil, err

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"larder/caches"
 	"larder/caches/layers"
@@ -20,7 +21,7 @@ const markSuffix = ".durable"
 // OnBoot returns the same caches as a boot of the machine sees them that has
 // this id; "" is one that has none. Otherwise it is what the kernel says.
 func (s *Store) OnBoot(id string) *Store {
-	return &Store{s.layout, s.journal, func() string { return id }}
+	return &Store{s.layout, s.journal, func() string { return id }, s.patience}
 }
 
 func (i instance) mark(id string) string {
@@ -79,7 +80,7 @@ func (i instance) writeMark(id string) error {
 	if _, err := os.Lstat(i.manifest(id)); missing(err) {
 		return nil
 	}
-	file, err := os.OpenFile(i.mark(id), os.O_CREATE|os.O_WRONLY, 0o644)
+	file, err := os.OpenFile(i.mark(id), os.O_CREATE|os.O_WRONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o644)
 	if missing(err) {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"larder/caches"
@@ -50,7 +51,7 @@ func (i instance) leaseLive(ctx context.Context) (*layers.Lock, error) {
 		if err := i.makeFolders(); err != nil {
 			return nil, err
 		}
-		file, err := os.OpenFile(i.path(useFile), os.O_RDONLY|os.O_CREATE, 0o644)
+		file, err := os.OpenFile(i.path(useFile), os.O_RDONLY|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o644)
 		if err == nil {
 			err = caches.ShareFile(file)
 			file.Close()
@@ -68,18 +69,34 @@ func (i instance) leaseLive(ctx context.Context) (*layers.Lock, error) {
 }
 
 // makeShared makes the directory, and gives it back the mode that a process may
-// have taken from it.
+// have taken from it. In a store of a group somebody else may have made what is
+// there, or put a link to a folder of this user in its place, which actions would
+// then write to; so all of it has to be this user's own.
 func (i instance) makeShared() error {
-	for _, dir := range []string{i.path(liveFolder), i.shared()} {
+	for _, dir := range []string{i.folder(), i.path(liveFolder), i.shared()} {
 		if err := os.Mkdir(dir, liveEnclosure); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
+		if err := ownFolder(dir); err != nil {
+			return err
+		}
 	}
-	err := os.Chmod(i.shared(), 0o755)
-	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("the live cache belongs to another user of the store; give it a key or a scope of its own: %w", err)
+	return os.Chmod(i.shared(), 0o755)
+}
+
+// ownFolder refuses what is no directory of this user.
+func ownFolder(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
 	}
-	return err
+	if !info.IsDir() {
+		return fmt.Errorf("the live cache cannot be used: %s is no directory; remove the cache: %w", path, layers.ErrDamaged)
+	}
+	if int(info.Sys().(*syscall.Stat_t).Uid) != os.Geteuid() {
+		return fmt.Errorf("the live cache belongs to another user of the store (%s); give it a key or a scope of its own: %w", path, fs.ErrPermission)
+	}
+	return nil
 }
 
 // left is the outcome of a live cache. What the process wrote was there for all

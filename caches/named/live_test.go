@@ -2,11 +2,13 @@ package named_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"larder/caches"
+	"larder/caches/layers"
 	"larder/caches/layers/layertest"
 	"larder/caches/named"
 	"larder/caches/named/namedtest"
@@ -88,5 +90,24 @@ func TestLiveHeals(t *testing.T) {
 	info, err := os.Stat(filepath.Dir(one.Upper()))
 	if err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("others can enter: %v, %v", info.Mode(), err)
+	}
+}
+
+// A link in the place of the directory is not followed: what it leads to would
+// become readable for all, and be written to.
+func TestLiveIsNoLink(t *testing.T) {
+	c := newLive(t)
+	one := c.Checkout()
+	one.Close()
+	private := filepath.Join(t.TempDir(), "private")
+	namedtest.Check(t, errors.Join(os.Mkdir(private, 0o700), os.Remove(one.Upper()), os.Symlink(private, one.Upper())))
+	run, err := layers.NewRun(c.Layout)
+	namedtest.Check(t, err)
+	defer run.Close()
+	if _, err := c.Store.Checkout(context.Background(), c.Ref, run, named.CheckoutOptions{}); !errors.Is(err, layers.ErrDamaged) {
+		t.Errorf("it was checked out: %v", err)
+	}
+	if info, err := os.Stat(private); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("what it leads to has the mode %v, %v", info.Mode(), err)
 	}
 }

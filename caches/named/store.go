@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"larder/caches"
 	"larder/caches/journal"
@@ -21,12 +22,25 @@ type Store struct {
 	layout  caches.Layout
 	journal *journal.Journal
 	boot    func() string
+	// patience is how long a lock is waited for that others hold for a moment,
+	// while they read or swap a head. Who holds it longer was stopped, or means no
+	// good, and holds nobody up for ever.
+	patience time.Duration
+}
+
+// mostPatience leaves room for many that publish one after the other.
+const mostPatience = time.Minute
+
+// waiting bounds the wait for such a lock.
+func (s *Store) waiting(ctx context.Context) (context.Context, context.CancelFunc) {
+	why := fmt.Errorf("nothing has come of it for %v; look for a larder that is stopped: %w", s.patience, layers.ErrLocked)
+	return context.WithTimeoutCause(ctx, s.patience, why)
 }
 
 // Open returns the named caches of the store at layout. It does no work. What
 // happens to caches is written down in the journal, which may be nil.
 func Open(layout caches.Layout, to *journal.Journal) *Store {
-	return &Store{layout, to, sync.OnceValue(caches.BootID)}
+	return &Store{layout, to, sync.OnceValue(caches.BootID), mostPatience}
 }
 
 // Files of one cache instance.
@@ -70,10 +84,10 @@ type state struct {
 	lost error
 }
 
-// unreadable says that the head could not be read for a fault of the disk, which
-// may pass: what is there must not be replaced as if it were damaged.
+// unreadable says that the head could not be read for a fault of the disk or a
+// lock, which may pass: what is there must not be replaced as if it were damaged.
 func (s state) unreadable() error {
-	if err := errors.Join(s.problem, s.lost); caches.IsFault(err) {
+	if err := errors.Join(s.problem, s.lost); caches.IsFault(err) || errors.Is(err, layers.ErrLocked) {
 		return fmt.Errorf("the head cannot be read: %w", err)
 	}
 	return nil
@@ -142,6 +156,8 @@ func (i instance) check(m manifest) state {
 // lock takes the lock under which the head may be swapped, and makes the
 // folder of the instance first.
 func (i instance) lock(ctx context.Context) (*layers.Lock, error) {
+	ctx, cancel := i.store.waiting(ctx)
+	defer cancel()
 	return i.lockNamed(ctx, lockFile)
 }
 

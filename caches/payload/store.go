@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"larder/caches"
@@ -136,7 +137,7 @@ func (e entry) note(src Source) error {
 	if exists(e.path(useFile)) {
 		return nil // in a shared store, making it again is refused to other users
 	}
-	file, err := os.OpenFile(e.path(useFile), os.O_RDONLY|os.O_CREATE, 0o644)
+	file, err := os.OpenFile(e.path(useFile), os.O_RDONLY|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o644)
 	if err != nil {
 		return err
 	}

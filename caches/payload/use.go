@@ -79,9 +79,12 @@ func isOurs(path string) bool {
 }
 
 // lease takes the shared lock that keeps a copy from being removed; nil when
-// there is no copy. Who removes holds the other side of the lock for one rename.
+// there is no copy, or somebody keeps it from the lock: who removes holds the
+// other side of it for one rename only.
 func (e entry) lease(ctx context.Context) *layers.Lock {
-	lease, err := layers.Lease(ctx, e.path(useFile))
+	short, cancel := context.WithTimeoutCause(ctx, patience, layers.ErrLocked)
+	defer cancel()
+	lease, err := layers.Lease(short, e.path(useFile))
 	if err != nil {
 		return nil
 	}

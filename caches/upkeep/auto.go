@@ -38,8 +38,12 @@ func (s *Store) Auto(ctx context.Context, maxSize int64) (Report, error) {
 	}
 	defer lock.Close()
 	info, err := os.Stat(stamp)
-	if err != nil || time.Since(info.ModTime()) < autoEvery {
+	if err != nil {
 		return Report{}, err
+	}
+	// A time to come is from before somebody set the clock back.
+	if since := time.Since(info.ModTime()); since >= 0 && since < autoEvery {
+		return Report{}, nil
 	}
 	now := time.Now()
 	if err := os.Chtimes(stamp, now, now); err != nil {
