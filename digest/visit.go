@@ -266,9 +266,12 @@ func (s *scanner) readIgnoreFile(dir *handle, name, base string, above *ignores)
 	return &ignores{rules: parseRules(data), base: base, above: above}
 }
 
+// mostRules bounds the bytes of .git/info/exclude.
+const mostRules = 16 << 20
+
 // infoExclude returns the rules of .git/info/exclude, the weakest of all.
 func (s *scanner) infoExclude(dir *handle) *ignores {
-	data, err := os.ReadFile(filepath.Join(s.root, ".git", "info", "exclude"))
+	data, err := ReadPlain(filepath.Join(s.root, ".git", "info", "exclude"), mostRules)
 	if err != nil {
 		return nil // not a repository, or one that keeps it elsewhere
 	}

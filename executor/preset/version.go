@@ -3,7 +3,6 @@ package preset
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,8 +14,13 @@ import (
 // placeholder is what stands for the version in the key of a cache.
 const placeholder = "{version}"
 
-// probeTime is more than a tool needs to say its version.
-const probeTime = "60s"
+// probeTime and probeOutput are more than a tool needs to say its version, and
+// mostVersion bounds the bytes of a file that stands for it.
+const (
+	probeTime   = "60s"
+	probeOutput = "1M"
+	mostVersion = 64 << 20
+)
 
 // ErrNoVersion marks a version that is asked for and cannot be found.
 var ErrNoVersion = errors.New("no version")
@@ -44,13 +48,13 @@ func (p Preset) Probe(spec action.Spec) (action.Spec, error) {
 	if len(spec.Argv) > 0 && filepath.Base(spec.Argv[0]) == argv[0] {
 		argv[0] = spec.Argv[0]
 	}
-	return action.Spec{Argv: argv, Root: spec.Root, Tools: spec.Tools, Env: spec.Env, Timeout: probeTime}, nil
+	return action.Spec{Argv: argv, Root: spec.Root, Tools: spec.Tools, Env: spec.Env, Timeout: probeTime, OutputLimit: probeOutput}, nil
 }
 
 // FileVersion is the start of the digest of the version file under root: what is
 // in it counts, so any file that changes with the tool will do.
 func (p Preset) FileVersion(root string) (string, error) {
-	data, err := os.ReadFile(filepath.Join(root, p.VersionFile))
+	data, err := digest.ReadPlain(filepath.Join(root, p.VersionFile), mostVersion)
 	if err != nil {
 		return "", fmt.Errorf("%w: the version file cannot be read: %w; install the tool in the project, or give the cache a key= of your own", ErrNoVersion, err)
 	}
