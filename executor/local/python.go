@@ -1,16 +1,17 @@
 package local
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
+
+	"larder/digest"
 )
 
 // pythonBehind returns the installation that a virtual environment was made
 // from, with the site-packages there that the environment does not see. It
 // returns "" for a path that is no virtual environment (PEP 405).
 func pythonBehind(venv string) (base string, hidden []string) {
-	data, err := os.ReadFile(filepath.Join(venv, "pyvenv.cfg"))
+	data, err := digest.ReadPlain(filepath.Join(venv, "pyvenv.cfg"), largestSetting)
 	if err != nil {
 		return "", nil
 	}

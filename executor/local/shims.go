@@ -1,11 +1,16 @@
 package local
 
 import (
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"larder/digest"
 )
+
+// largestSetting bounds the small files that version managers read. Whoever may
+// write above the root can put anything in their place.
+const largestSetting = 1 << 20
 
 // behindShim resolves what a manager of versions has on PATH in the place of a
 // program to the program that it would start, without starting it. The second
@@ -45,14 +50,14 @@ func (h host) pyenvVersions(pyenv string) []string {
 	if text, isThere := h.nearest(".python-version"); isThere {
 		return strings.Fields(text)
 	}
-	data, _ := os.ReadFile(filepath.Join(pyenv, "version"))
+	data, _ := digest.ReadPlain(filepath.Join(pyenv, "version"), largestSetting)
 	return strings.Fields(string(data))
 }
 
 // nearest reads the file of that name in the root, or else above it.
 func (h host) nearest(name string) (text string, isThere bool) {
 	for folder := h.root; ; folder = filepath.Dir(folder) {
-		if data, err := os.ReadFile(filepath.Join(folder, name)); err == nil {
+		if data, err := digest.ReadPlain(filepath.Join(folder, name), largestSetting); err == nil {
 			return string(data), true
 		}
 		if folder == filepath.Dir(folder) {
@@ -70,7 +75,7 @@ func (h host) behindAsdf(path string) (program string, isShim bool) {
 	if filepath.Base(folder) != "shims" || !isDirectory(installs) {
 		return "", false
 	}
-	text, err := os.ReadFile(path)
+	text, err := digest.ReadPlain(path, largestSetting)
 	if err != nil {
 		return "", false
 	}
@@ -96,7 +101,7 @@ func (h host) asdfVersions(plugin string) []string {
 	if chosen := h.env("ASDF_" + strings.ToUpper(strings.ReplaceAll(plugin, "-", "_")) + "_VERSION"); chosen != "" {
 		return strings.Fields(chosen)
 	}
-	ofHome, _ := os.ReadFile(filepath.Join(h.home, ".tool-versions"))
+	ofHome, _ := digest.ReadPlain(filepath.Join(h.home, ".tool-versions"), largestSetting)
 	ofRoot, _ := h.nearest(".tool-versions")
 	for line := range strings.Lines(ofRoot + "\n" + string(ofHome)) {
 		line, _, _ = strings.Cut(line, "#")

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -272,6 +273,21 @@ func TestFindPyenvShims(t *testing.T) {
 				t.Errorf("visible %q, want %q", m.visible(got), prefix)
 			}
 		})
+	}
+}
+
+// Whoever may write above the root can put anything where versions are looked up.
+func TestFindDoesNotWaitForAVersionThatIsAFIFO(t *testing.T) {
+	m := newMachine(t)
+	m.path("home/me/.pyenv/shims", "later")
+	m.program("home/me/.pyenv/shims/mypy", shim)
+	later := m.program("later/mypy", "x")
+	m.file("home/me/src/app/x", "", 0o644)
+	if err := syscall.Mkfifo(m.at("home/me/src/.python-version"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := m.host.find("mypy", nil); err != nil || got.program != later {
+		t.Errorf("%q, %v; want %q", got.program, err, later)
 	}
 }
 
