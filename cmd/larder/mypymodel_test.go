@@ -22,7 +22,7 @@ type pythonModule struct {
 	returns, field string // types
 	body           int    // an edit of it leaves the interface as it is
 	wrong          bool   // an error of its own
-	library        string // a module of the standard library that it imports
+	stdlib        string // a module of the standard stdlib that it imports
 	uses           map[string]string
 }
 
@@ -81,7 +81,7 @@ func (p *pythonPackage) edit(random *rand.Rand) {
 	case 7:
 		module.wrong = !module.wrong
 	case 8:
-		module.library = oneOf(random, "", "json", "enum", "shlex")
+		module.stdlib = oneOf(random, "", "json", "enum", "shlex")
 	default:
 		if len(p.names()) > 3 && random.IntN(2) == 0 {
 			delete(p.modules, name)
@@ -96,8 +96,8 @@ func (p *pythonPackage) edit(random *rand.Rand) {
 // text is a module as Python.
 func (m pythonModule) text() string {
 	var text strings.Builder
-	if m.library != "" {
-		fmt.Fprintf(&text, "import %s\n", m.library)
+	if m.stdlib != "" {
+		fmt.Fprintf(&text, "import %s\n", m.stdlib)
 	}
 	used := slices.Sorted(maps.Keys(m.uses))
 	for _, other := range used {
