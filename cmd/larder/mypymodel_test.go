@@ -22,7 +22,7 @@ type pythonModule struct {
 	returns, field string // types
 	body           int    // an edit of it leaves the interface as it is
 	wrong          bool   // an error of its own
-	stdlib        string // a module of the standard stdlib that it imports
+	stdlib         string // a module of the standard library that it imports
 	uses           map[string]string
 }
 
