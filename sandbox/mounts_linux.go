@@ -46,11 +46,11 @@ type tree struct {
 	mounts      []mount
 }
 
-// layOut decides what the root holds, with all mounts in an order in which
-// each finds the ones above it in place.
-func layOut(cfg *Config, f facts) tree {
-	t := layOutBase(cfg, f)
-	t.mounts = append(t.mounts, privateMounts(cfg)...)
+// with adds to a base what cfg mounts itself, so that all mounts are in an order
+// in which each finds the ones above it in place. The base stays as it is.
+func (base tree) with(cfg *Config, f facts) tree {
+	t := base
+	t.mounts = append(slices.Clip(t.mounts), privateMounts(cfg)...)
 	t.bind(cfg.Binds, f)
 	for _, overlay := range cfg.Overlays {
 		t.mounts = append(t.mounts, overlayMount(overlay))

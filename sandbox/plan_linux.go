@@ -33,7 +33,7 @@ func planBase(cfg *Config, f facts, avoid []string) (*program, error) {
 		return nil, err
 	}
 	root := layOutBase(cfg, f)
-	p := &program{arena: shared, made: map[string]bool{"/": true}, memory: &place[memory](shared, 1)[0], orders: &place[orders](shared, 1)[0]}
+	p := &program{arena: shared, root: root, made: map[string]bool{"/": true}, memory: &place[memory](shared, 1)[0], orders: &place[orders](shared, 1)[0]}
 	p.prepareMessage()
 	covered := func(m mount) bool {
 		return slices.ContainsFunc(avoid, func(target string) bool { return inside(m.target, root.resolve(target)) })
@@ -60,7 +60,7 @@ func planBase(cfg *Config, f facts, avoid []string) (*program, error) {
 // planRun adds the second part: the mounts of cfg, and its processes. It
 // reports false when the first part is in the way of these mounts.
 func (p *program) planRun(cfg *Config, f facts) bool {
-	all := layOut(cfg, f).mounts
+	all := p.root.with(cfg, f).mounts
 	rest := slices.DeleteFunc(all, p.mounted)
 	if slices.ContainsFunc(p.placed, func(m mount) bool { return covering(rest, m.target) != nil }) {
 		return false

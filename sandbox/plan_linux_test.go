@@ -127,7 +127,7 @@ func TestLayOut(t *testing.T) {
 		Binds: []Bind{{Source: "/usr/lib/jvm", Target: "/usr/lib/jvm"}, {Source: "/usr/share/w", Target: "/usr/share/w", Writable: true}, {Source: "/opt/x", Target: "/lib/x"}, {Source: "/y", Target: "/abs/y"}},
 	}
 	f := facts{real: map[string]string{"/usr/lib/jvm": "/usr/lib/jvm", "/usr/share/w": "/usr/share/w", "/opt/x": "/opt/x", "/y": "/y"}}
-	got := targets(layOut(&cfg, f))
+	got := targets(layOutBase(&cfg, f).with(&cfg, f))
 	for place, want := range map[string]bool{"/usr": true, "/usr/lib/jvm": false, "/usr/share/w": true, "/usr/lib/x": true, "/opt/abs/y": true, "/lib/x": false} {
 		if slices.Contains(got, place) != want {
 			t.Errorf("%s is a mount: %v, in %q", place, !want, got)
@@ -142,7 +142,7 @@ func TestMountsComeAfterThoseAboveThem(t *testing.T) {
 		for i, name := range names {
 			cfg.Binds = append(cfg.Binds, Bind{Source: fmt.Sprint("/source", i), Target: name})
 		}
-		got := targets(layOut(&cfg, facts{real: map[string]string{}}))
+		got := targets(layOutBase(&cfg, facts{}).with(&cfg, facts{real: map[string]string{}}))
 		for i, above := range got {
 			for _, earlier := range got[:i] {
 				if strings.HasPrefix(earlier, above+"/") {

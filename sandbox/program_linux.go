@@ -36,6 +36,7 @@ type program struct {
 	setup  []step // of both parts
 	stages [stageCount]process
 	// What the second part needs to know of the first.
+	root   tree
 	placed []mount
 	made   map[string]bool
 }
