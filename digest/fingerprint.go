@@ -116,7 +116,7 @@ func (f *fingerprinter) look(dir *handle, i *item, state []byte) ([]byte, error)
 		st = f.asCopied(st)
 	}
 	state = appendText(state, i.path)
-	state = binary.LittleEndian.AppendUint32(state, st.Mode)
+	state = binary.LittleEndian.AppendUint32(state, uint32(st.Mode))
 	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
 		f.descend(dir, i)
 		return state, nil

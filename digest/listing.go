@@ -2,7 +2,6 @@ package digest
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -140,16 +139,12 @@ func itemsOf(text string, spans []span, start int) []item {
 	return items
 }
 
-// nextName reads the first record of a getdents64 buffer: the name, the type of
-// the file, and the length of the record.
-func nextName(record []byte) (name []byte, kind uint8, length int) {
-	const lengthAt, kindAt, nameAt = 16, 18, 19
-	length = int(binary.NativeEndian.Uint16(record[lengthAt:]))
-	name = record[nameAt:length]
+// untilNUL cuts a name off where it ends.
+func untilNUL(name []byte) []byte {
 	if end := bytes.IndexByte(name, 0); end >= 0 {
-		name = name[:end]
+		return name[:end]
 	}
-	return name, record[kindAt], length
+	return name
 }
 
 // stat looks at the entry called name, not through it.

@@ -150,16 +150,3 @@ func (s *scanner) explainUnmatched(one *selector) error {
 	}
 	return fmt.Errorf("%w %q: it matches nothing under %s; %s", ErrPattern, one.written, s.root, hint)
 }
-
-// isRemote reports whether the file system of fd may have another clock.
-func isRemote(fd int) bool {
-	var st unix.Statfs_t
-	if unix.Fstatfs(fd, &st) != nil {
-		return true
-	}
-	switch uint32(st.Type) {
-	case unix.NFS_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC, unix.FUSE_SUPER_MAGIC, unix.V9FS_MAGIC, unix.AFS_SUPER_MAGIC, unix.CEPH_SUPER_MAGIC:
-		return true
-	}
-	return false
-}

@@ -46,6 +46,7 @@ func (f *fingerprinter) asCopied(st unix.Stat_t) unix.Stat_t {
 		f.tree.Disk += min(st.Size, st.Blocks*512)
 		f.mu.Unlock()
 	}
-	st.Ino, st.Mode = 0, st.Mode&unix.S_IFMT|CopiedMode(st.Mode)
+	copied := CopiedMode(uint32(st.Mode))
+	st.Ino, st.Mode = 0, st.Mode&^0o7777|modeBits(copied)
 	return st
 }

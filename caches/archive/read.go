@@ -274,6 +274,6 @@ func setTime(path string, to time.Time) error {
 	if err != nil {
 		return fmt.Errorf("the time %v: %w", to, err)
 	}
-	now := unix.Timespec{Nsec: unix.UTIME_OMIT}
+	now := unix.NsecToTimespec(time.Now().UnixNano())
 	return unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{now, at}, unix.AT_SYMLINK_NOFOLLOW)
 }

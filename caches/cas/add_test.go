@@ -183,7 +183,7 @@ func TestAdoptMovesTheFile(t *testing.T) {
 		if err != nil || d != of("made") {
 			t.Fatalf("adopted as %s, %v", d, err)
 		}
-		if got := stat(t, store.path(d, f)); got.Ino != inode || got.Mode&0o7777 != uint32(f.mode()) {
+		if got := stat(t, store.path(d, f)); got.Ino != inode || uint32(got.Mode)&0o7777 != uint32(f.mode()) {
 			t.Errorf("inode %d, mode %o; want the same file, %d, in mode %o", got.Ino, got.Mode, inode, f.mode())
 		}
 		wantNothingLeft(t, store)

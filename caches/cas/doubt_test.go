@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
 	"larder/digest"
@@ -125,7 +126,11 @@ func TestOnlyWhatWasWrittenAfterTheSyncIsInDoubt(t *testing.T) {
 
 func changedAt(t *testing.T, path string) time.Time {
 	t.Helper()
-	return time.Unix(stat(t, path).Ctim.Unix())
+	var at unix.Stat_t
+	if err := unix.Lstat(path, &at); err != nil {
+		t.Fatal(err)
+	}
+	return changed(&at)
 }
 
 func TestBootRecordThatIsTorn(t *testing.T) {

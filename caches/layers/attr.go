@@ -40,7 +40,7 @@ func opaqueMark(path string) (byte, error) {
 
 // absent reports whether an attribute is not there or cannot be.
 func absent(err error) bool {
-	for _, known := range []error{unix.ENODATA, unix.ENOTSUP, unix.EPERM, unix.ENOSYS, unix.ERANGE} {
+	for _, known := range []error{noAttribute, unix.ENOTSUP, unix.EPERM, unix.ENOSYS, unix.ERANGE} {
 		if errors.Is(err, known) {
 			return true
 		}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"larder/caches"
 )
 
 // CopyStack fills the existing empty directory dir with a full private copy of
@@ -82,7 +84,7 @@ func copyEntry(from Entry, to string) error {
 	if err != nil {
 		return err
 	}
-	err = unix.IoctlFileClone(int(target.Fd()), int(source.Fd()))
+	err = caches.Clone(target, source)
 	if err != nil {
 		_, err = io.Copy(target, source)
 	}

@@ -95,7 +95,7 @@ func mayExecute(folder string) error {
 	if err := unix.Statfs(folder, &stat); err != nil {
 		return fmt.Errorf("look at the disk of %s: %w", folder, err)
 	}
-	if stat.Flags&unix.ST_NOEXEC != 0 {
+	if stat.Flags&noExec != 0 {
 		return fmt.Errorf("%s is mounted so that nothing can be executed there", folder)
 	}
 	return nil

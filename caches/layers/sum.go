@@ -203,7 +203,7 @@ func look(dir realDir, name string) (at sumEntry, mark byte, err error) {
 	if err != nil {
 		return sumEntry{}, 0, err
 	}
-	at = sumEntry{mode: found.stat.Mode &^ unix.S_IFMT, size: found.Size, hash: noHash, real: found.Real}
+	at = sumEntry{mode: uint32(found.stat.Mode) &^ unix.S_IFMT, size: found.Size, hash: noHash, real: found.Real}
 	switch found.Kind {
 	case File:
 		at.kind = "f"

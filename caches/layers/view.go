@@ -177,8 +177,8 @@ func inspect(dir realDir, name string) (node, error) {
 		return node{}, &fs.PathError{Op: "lstat", Path: path, Err: err}
 	}
 	at := node{stat: stat, Entry: Entry{
-		Path: name, Real: path, Kind: kindOf(stat.Mode, uint64(stat.Rdev)),
-		Mode: fileMode(stat.Mode), ModTime: unixTime(stat.Mtim),
+		Path: name, Real: path, Kind: kindOf(uint32(stat.Mode), uint64(stat.Rdev)),
+		Mode: fileMode(uint32(stat.Mode)), ModTime: unixTime(stat.Mtim),
 	}}
 	if at.Kind != File {
 		return at, nil

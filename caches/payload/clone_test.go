@@ -66,7 +66,7 @@ func TestCopiesShareDataWhereTheyCan(t *testing.T) {
 	if err := unix.Statfs(dir, &after); err != nil {
 		t.Fatal(err)
 	}
-	if used := int64(before.Bfree-after.Bfree) * before.Bsize; c.noClone || used > 8<<20 || moved != int64(len(data)) {
+	if used := int64(before.Bfree-after.Bfree) * int64(before.Bsize); c.noClone || used > 8<<20 || moved != int64(len(data)) {
 		t.Errorf("a copy of %d bytes takes %d more; %d were counted", len(data), used, moved)
 	}
 	if got, err := os.ReadFile(filepath.Join(dir, "to", "file")); err != nil || !bytes.Equal(got, data) {

@@ -186,7 +186,7 @@ func flush(folder string) error {
 		return err
 	}
 	defer dir.Close()
-	if err := unix.Syncfs(int(dir.Fd())); err != nil {
+	if err := syncFileSystem(dir); err != nil {
 		return &fs.PathError{Op: "sync", Path: folder, Err: err}
 	}
 	return nil

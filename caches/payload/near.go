@@ -34,43 +34,6 @@ func (s *Store) Place(path string) (Place, error) {
 
 const localKind = "local"
 
-func kindOf(path string) (string, error) {
-	var stat unix.Statfs_t
-	if err := unix.Statfs(path, &stat); err != nil {
-		return "", fmt.Errorf("look at the file system of %s: %w", path, err)
-	}
-	return kindOfMagic(uint32(stat.Type)), nil
-}
-
-// kindOfMagic names the file systems whose data is on another machine, by the
-// numbers in the kernel's linux/magic.h and, for those from outside of the
-// kernel, in statfs(2) or their own sources. virtiofs has the number of FUSE.
-func kindOfMagic(magic uint32) string {
-	switch magic {
-	case unix.NFS_SUPER_MAGIC:
-		return "nfs"
-	case unix.SMB_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC:
-		return "cifs"
-	case unix.FUSE_SUPER_MAGIC:
-		return "fuse"
-	case unix.V9FS_MAGIC:
-		return "9p"
-	case unix.CEPH_SUPER_MAGIC:
-		return "ceph"
-	case unix.AFS_SUPER_MAGIC, unix.AFS_FS_MAGIC:
-		return "afs"
-	case unix.CODA_SUPER_MAGIC:
-		return "coda"
-	case 0x0bd00bd0:
-		return "lustre"
-	case 0x19830326:
-		return "beegfs"
-	case 0x47504653:
-		return "gpfs"
-	}
-	return localKind
-}
-
 func sameFileSystem(path, other string) bool {
 	var a, b unix.Stat_t
 	return unix.Stat(path, &a) == nil && unix.Stat(other, &b) == nil && a.Dev == b.Dev
@@ -95,7 +58,7 @@ func (s *Store) checkRoom(src Source) error {
 	if err := unix.Statfs(s.layout.Payloads(), &stat); err != nil {
 		return &os.PathError{Op: "statfs", Path: s.layout.Payloads(), Err: err}
 	}
-	free := int64(stat.Bavail) * stat.Bsize
+	free := int64(stat.Bavail) * int64(stat.Bsize)
 	if src.State.Disk > free && !sameFileSystem(src.Path, s.layout.Payloads()) {
 		return &NoRoom{src.State.Disk, free}
 	}

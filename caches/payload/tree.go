@@ -87,7 +87,7 @@ func (c *copier) entry(from, to string) error {
 		}
 		return setTime(to, &stat)
 	}
-	return fmt.Errorf("%w content: %s is %s, and a copy holds files, directories and symbolic links only; remove it, or use the payload with copy=never", caches.ErrInvalid, from, specialName(stat.Mode))
+	return fmt.Errorf("%w content: %s is %s, and a copy holds files, directories and symbolic links only; remove it, or use the payload with copy=never", caches.ErrInvalid, from, specialName(uint32(stat.Mode)))
 }
 
 func specialName(mode uint32) string {
@@ -148,7 +148,7 @@ func (c *copier) step(bytes int64) error {
 // clone shares the data of the files, on btrfs, xfs and their like.
 func (c *copier) clone(source, target *os.File) bool {
 	if !c.noClone {
-		c.noClone = unix.IoctlFileClone(int(target.Fd()), int(source.Fd())) != nil
+		c.noClone = caches.Clone(target, source) != nil
 	}
 	return !c.noClone
 }
@@ -184,8 +184,7 @@ func (c *copier) sparse(source, target *os.File, size int64) error {
 // not take by reading and writing.
 func (c *copier) inside(source, target *os.File, at, end int64) error {
 	for !c.noInside && at < end {
-		from, to := at, at
-		n, err := unix.CopyFileRange(int(source.Fd()), &from, int(target.Fd()), &to, int(min(piece, end-at)), 0)
+		n, err := copyRange(source, target, at, min(piece, end-at))
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
@@ -228,7 +227,7 @@ func (c *copier) plain(source, target *os.File, at, end int64) error {
 
 // finish gives a copy its permissions and its time.
 func finish(path string, like *unix.Stat_t) error {
-	if err := unix.Chmod(path, digest.CopiedMode(like.Mode)); err != nil {
+	if err := unix.Chmod(path, digest.CopiedMode(uint32(like.Mode))); err != nil {
 		return &fs.PathError{Op: "chmod", Path: path, Err: err}
 	}
 	return setTime(path, like)

@@ -87,5 +87,5 @@ func freeBytes(path string) (int64, error) {
 	if err := unix.Statfs(path, &stat); err != nil {
 		return 0, &fs.PathError{Op: "statfs", Path: path, Err: err}
 	}
-	return int64(stat.Bavail) * stat.Bsize, nil
+	return int64(stat.Bavail) * int64(stat.Bsize), nil
 }

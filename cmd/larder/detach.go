@@ -2,13 +2,10 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"os"
 	"runtime"
 	"strings"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"larder/caches"
 )
@@ -46,14 +43,11 @@ func spawnDetached(args []string) error {
 		return err
 	}
 	defer null.Close()
-	// A new process begins with the priorities of the thread that makes it. A
-	// kernel that refuses them costs others some speed, and nothing else.
-	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 19)
-	_, _, _ = unix.Syscall(unix.SYS_IOPRIO_SET, ioprioWhoProcess, 0, ioprioIdle)
+	leaveOthersFirst() // a new process begins with the priorities of the thread that makes it
 	// What this process was given open would stay open for as long as the new
 	// one lives: a pipe that somebody reads to its end, a lock.
-	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
-		return fmt.Errorf("close other files: %w", err)
+	if err := keepFiles(); err != nil {
+		return err
 	}
 	process, err := os.StartProcess(program, append([]string{os.Args[0]}, args...), &os.ProcAttr{
 		Dir: "/", Env: os.Environ(), Files: []*os.File{null, null, null}, Sys: &syscall.SysProcAttr{Setsid: true},
@@ -64,13 +58,6 @@ func spawnDetached(args []string) error {
 	go process.Wait() // or it would stay as a zombie for as long as this process lives
 	return nil
 }
-
-// Operands of ioprio_set, see ioprio_set(2): one thread, and the class that gets
-// the disk when nobody else wants it.
-const (
-	ioprioWhoProcess = 1
-	ioprioIdle       = 3 << 13
-)
 
 // background reports whether a run may leave work to a detached process:
 // LARDER_BACKGROUND, or background in larder.toml, or yes.

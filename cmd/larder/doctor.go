@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v3"
-	"golang.org/x/sys/unix"
 
 	"larder/caches"
 	"larder/sandbox"
@@ -148,7 +147,7 @@ func tryReflink(folder string) error {
 		return fmt.Errorf("try a reflink: %w", err)
 	}
 	defer target.Close()
-	return unix.IoctlFileClone(int(target.Fd()), int(source.Fd()))
+	return caches.Clone(target, source)
 }
 
 func choose(condition bool, yes, no string) string {

@@ -18,21 +18,19 @@ import (
 
 // TestMain lets the test binary be the larder of the scripts.
 func TestMain(m *testing.M) {
-	if note := os.Getenv(noteVariable); note != "" && len(os.Args) > 2 && os.Args[2] == "tend" {
-		writeNote(note)
+	if instead() {
 		return
 	}
 	// A test removes its store when it has ended, so nothing may still work there.
 	if _, isSet := os.LookupEnv("LARDER_BACKGROUND"); !isSet {
 		os.Setenv("LARDER_BACKGROUND", "off")
 	}
-	testscript.Main(m, map[string]func(){
-		injected: becomeInjected,
-		"larder": func() {
-			awaitInput()
-			os.Exit(execute(context.Background(), os.Args))
-		},
-	})
+	programs := map[string]func(){"larder": func() {
+		awaitInput()
+		os.Exit(execute(context.Background(), os.Args))
+	}}
+	addPrograms(programs)
+	testscript.Main(m, programs)
 }
 
 // noRaceSleep keeps a program with the race detector from sleeping for a second

@@ -7,6 +7,6 @@ import (
 )
 
 func isTerminal(file *os.File) bool {
-	_, err := unix.IoctlGetTermios(int(file.Fd()), unix.TCGETS)
+	_, err := unix.IoctlGetTermios(int(file.Fd()), terminalSettings)
 	return err == nil
 }

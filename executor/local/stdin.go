@@ -164,7 +164,7 @@ func (p *pump) halt() {
 // taken is how much of what was sent is not in the pipe any more. A command can
 // also write into its own pipe, so that more may be there than was sent.
 func (p *pump) taken(read *os.File) int64 {
-	left, err := unix.IoctlGetInt(int(read.Fd()), unix.TIOCINQ)
+	left, err := unix.IoctlGetInt(int(read.Fd()), bytesWaiting)
 	if err != nil {
 		return p.sent
 	}
@@ -173,7 +173,7 @@ func (p *pump) taken(read *os.File) int64 {
 
 // use says what became of what was sent, once the command has ended.
 func (p *pump) use(read *os.File) executor.InputUse {
-	left, err := unix.IoctlGetInt(int(read.Fd()), unix.TIOCINQ)
+	left, err := unix.IoctlGetInt(int(read.Fd()), bytesWaiting)
 	switch {
 	case err != nil || int64(left) != p.sent:
 		return executor.InputRead
@@ -181,22 +181,4 @@ func (p *pump) use(read *os.File) executor.InputUse {
 		return executor.InputEmpty
 	}
 	return executor.InputUnread
-}
-
-// terminalFeed passes the terminal itself on, so that line editing, signals and
-// the window size work and what is typed ahead stays for the shell. The kernel
-// tells when somebody reads from it.
-func terminalFeed(file *os.File) (feed, error) {
-	watch, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
-	if err != nil {
-		return feed{}, fmt.Errorf("standard input: %w", err)
-	}
-	_, watchErr := unix.InotifyAddWatch(watch, fmt.Sprintf("/proc/self/fd/%d", file.Fd()), unix.IN_ACCESS)
-	return feed{file, func() executor.InputUse {
-		buffer := make([]byte, unix.SizeofInotifyEvent)
-		if n, err := unix.Read(watch, buffer); watchErr != nil || n > 0 || err != unix.EAGAIN {
-			return executor.InputRead
-		}
-		return executor.InputUnread
-	}, func() { unix.Close(watch) }}, nil
 }

@@ -2,7 +2,6 @@ package local_test
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -11,8 +10,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"larder/executor"
 	"larder/executor/action"
@@ -143,32 +140,6 @@ func TestACommandThatReadsNothingDoesNotWaitForItsInput(t *testing.T) {
 	if fastest > time.Second {
 		t.Errorf("the fastest run took %v", fastest)
 	}
-}
-
-// terminal opens a new pseudo terminal: the end of the user, and of programs.
-func terminal(t testing.TB) (user, program *os.File) {
-	t.Helper()
-	user, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("no pseudo terminals here: ", err)
-	}
-	t.Cleanup(func() { user.Close() })
-	if err := unix.IoctlSetPointerInt(int(user.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	number, err := unix.IoctlGetInt(int(user.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { program.Close() })
-	return user, program
 }
 
 func TestATerminalThatIsReadIsNotKept(t *testing.T) {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"golang.org/x/sys/unix"
+
 	"larder/caches"
 	"larder/caches/layers/layertest"
 	"larder/caches/named"
@@ -99,7 +101,7 @@ func Raw(t testing.TB, dir string) map[string]string {
 
 func attributes(path string) string {
 	buffer := make([]byte, 4096)
-	n, err := syscall.Listxattr(path, buffer)
+	n, err := unix.Llistxattr(path, buffer)
 	if err != nil || n < 0 {
 		return ""
 	}

@@ -1,0 +1,8 @@
+package layers
+
+import "golang.org/x/sys/unix"
+
+const (
+	noAttribute = unix.ENOATTR    // the error for an extended attribute that is not there
+	noExec      = unix.MNT_NOEXEC // the flag of a file system where nothing can be executed
+)
