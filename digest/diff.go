@@ -3,7 +3,6 @@ package digest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"strings"
 )
@@ -30,10 +29,10 @@ func Diff(ctx context.Context, src Source, before, after Digest, visit func(Chan
 }
 
 type differ struct {
-	ctx   context.Context
-	src   Source
-	visit func(Change) error
-	count int
+	ctx    context.Context
+	src    Source
+	visit  func(Change) error
+	bounds bounds
 }
 
 // directories compares two directories; a zero digest stands for none.
@@ -41,8 +40,8 @@ func (d *differ) directories(before, after Digest, path string, depth int) error
 	if before == after {
 		return nil
 	}
-	if depth > maxDepth {
-		return fmt.Errorf("%w: %q is more than %d directories deep", ErrTree, clip(path), maxDepth)
+	if err := checkDepth(path, depth); err != nil {
+		return err
 	}
 	old, err := d.read(before, path)
 	if err != nil {
@@ -94,8 +93,8 @@ func (d *differ) pair(change Change, depth int) error {
 	if change.Before == change.After {
 		return nil
 	}
-	if d.count++; d.count > maxEntries {
-		return fmt.Errorf("%w: more than %d entries", ErrTree, maxEntries)
+	if err := d.bounds.entry(); err != nil {
+		return err
 	}
 	before, after := directoryOf(change.Before), directoryOf(change.After)
 	err := d.visit(change)

@@ -25,10 +25,6 @@ func (m Directories) Blob(_ context.Context, d Digest) ([]byte, error) {
 	return data, nil
 }
 
-// maxEntries is how many entries a walk visits before it gives up: a few small
-// messages that repeat each other can describe more than any disk holds.
-const maxEntries = 10_000_000
-
 // Walk calls visit for every entry below root, in the order of [ComparePaths],
 // reading each directory when it is reached. When visit returns [fs.SkipDir]
 // for a directory, what is in it is left out; any other error ends the walk and
@@ -41,23 +37,23 @@ func Walk(ctx context.Context, src Source, root Digest, visit func(path string, 
 }
 
 type walker struct {
-	ctx   context.Context
-	src   Source
-	visit func(path string, entry Entry) error
-	count int
+	ctx    context.Context
+	src    Source
+	visit  func(path string, entry Entry) error
+	bounds bounds
 }
 
 func (w *walker) walk(d Digest, path string, depth int) error {
-	if depth > maxDepth {
-		return fmt.Errorf("%w: %q is more than %d directories deep", ErrTree, clip(path), maxDepth)
+	if err := checkDepth(path, depth); err != nil {
+		return err
 	}
 	dir, err := readDirectory(w.ctx, w.src, d, path)
 	if err != nil {
 		return err
 	}
 	for _, e := range dir.entries(path) {
-		if w.count++; w.count > maxEntries {
-			return fmt.Errorf("%w: more than %d entries", ErrTree, maxEntries)
+		if err := w.bounds.entry(); err != nil {
+			return err
 		}
 		err := w.visit(e.Path, e)
 		if err == nil && e.Kind == KindDirectory {
@@ -76,6 +72,9 @@ func (w *walker) walk(d Digest, path string, depth int) error {
 func readDirectory(ctx context.Context, src Source, d Digest, path string) (Directory, error) {
 	if err := ctx.Err(); err != nil {
 		return Directory{}, err
+	}
+	if d.Size() > maxMessage {
+		return Directory{}, fmt.Errorf("%w: directory %q should have a message of %d bytes, which is more than %d", ErrTree, pathOrDot(path), d.Size(), maxMessage)
 	}
 	data, err := src.Blob(ctx, d)
 	if err != nil {

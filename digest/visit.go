@@ -10,8 +10,6 @@ import (
 )
 
 const (
-	// maxDepth is how deep a tree may be, in directories.
-	maxDepth = 1000
 	// statBatch is how many files one job looks at.
 	statBatch = 256
 	// hashBatch is how many bytes of small files one job hashes.

@@ -30,7 +30,7 @@ func digestCommand() *cli.Command {
 			{Name: "ls", Usage: "list a tree", ArgsUsage: "DIGEST", Flags: []cli.Flag{asJSON}, Action: digestList, OnUsageError: usageError},
 			{Name: "cat", Usage: "print a blob, or a file of a tree", ArgsUsage: "DIGEST[:PATH]", Action: digestCat, OnUsageError: usageError},
 			{Name: "export", Usage: "write a tree, or a blob, to the host", ArgsUsage: "DIGEST DIR", Action: digestExport, OnUsageError: usageError},
-		}, laterCommands("merge", "diff", "subset", "add-prefix", "strip-prefix", "fingerprints")...),
+		}, algebraCommands()...),
 	}
 }
 
@@ -70,7 +70,7 @@ func digestScan(ctx context.Context, command *cli.Command) error {
 
 // listedEntry is one line of digest ls --json.
 type listedEntry struct {
-	Path       string `json:"path"`
+	Path       string `json:"path,omitempty"`
 	Kind       string `json:"kind"`
 	Digest     string `json:"digest,omitempty"`
 	Executable bool   `json:"executable,omitempty"`
@@ -88,21 +88,27 @@ func digestList(ctx context.Context, command *cli.Command) error {
 	if entry.Kind != digest.KindDirectory {
 		return fmt.Errorf("%s is a file, not a tree; larder digest cat prints it", command.Args().First())
 	}
-	return digest.Walk(ctx, shop.blobs, entry.Digest, func(path string, entry digest.Entry) error {
+	out := newLines()
+	err = digest.Walk(ctx, shop.blobs, entry.Digest, func(path string, entry digest.Entry) error {
 		if command.Bool("json") {
-			return printJSON(listedEntry{path, entry.Kind.String(), entry.Digest.String(), entry.Executable, entry.Target})
+			return out.json(listed(entry))
 		}
-		_, err := fmt.Println(listLine(path, entry))
-		return err
+		return out.text(listLine(path, entry))
 	})
+	return out.end(err)
+}
+
+func listed(e digest.Entry) listedEntry {
+	return listedEntry{e.Path, e.Kind.String(), e.Digest.String(), e.Executable, e.Target}
 }
 
 func listLine(path string, entry digest.Entry) string {
+	path = digest.Quote(path)
 	switch {
 	case entry.Kind == digest.KindDirectory:
 		return fmt.Sprintf("d %s %s/", entry.Digest, path)
 	case entry.Kind == digest.KindSymlink:
-		return fmt.Sprintf("l %s -> %s", path, entry.Target)
+		return fmt.Sprintf("l %s -> %s", path, digest.Quote(entry.Target))
 	case entry.Executable:
 		return fmt.Sprintf("x %s %s", entry.Digest, path)
 	}

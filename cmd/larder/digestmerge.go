@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+
+	"github.com/urfave/cli/v3"
+
+	"larder/digest"
+)
+
+func mergeCommand() *cli.Command {
+	var policies []digest.PathPolicy
+	command := algebraCommand("merge", "print the tree of all that several trees hold", "[NAME=]DIGEST[:PATH]...", func(ctx context.Context, command *cli.Command) error {
+		return digestMerge(ctx, command, policies)
+	})
+	command.Description = "What is the same in several trees is there once; where they differ, it is an error that lists every path,\n" +
+		"with who has what there. A GLOB, in gitignore syntax, chooses instead; the last one that matches a path decides."
+	command.DisableSliceFlagSeparator = true
+	command.Flags = append(command.Flags,
+		policyFlag(&policies, digest.PolicyTolerate, "where trees differ at `GLOB`, keep what the first of them has, and list the path"),
+		policyFlag(&policies, digest.PolicyFirst, "where trees differ at `GLOB`, keep what the first of them has"),
+		policyFlag(&policies, digest.PolicyLast, "where trees differ at `GLOB`, keep what the last of them has"),
+		policyFlag(&policies, digest.PolicyError, "where trees differ at `GLOB`, it is an error after all"),
+	)
+	return command
+}
+
+// policyValue adds what one of the flags of policies says to the list of all,
+// since their order counts.
+type policyValue struct {
+	policy digest.Policy
+	all    *[]digest.PathPolicy
+}
+
+// Set, String and Get are for the parser.
+func (v policyValue) Set(glob string) error {
+	*v.all = append(*v.all, digest.PathPolicy{Pattern: glob, Policy: v.policy})
+	return nil
+}
+
+func (v policyValue) String() string { return "" }
+
+func (v policyValue) Get() any { return "" }
+
+func policyFlag(all *[]digest.PathPolicy, policy digest.Policy, usage string) cli.Flag {
+	return &cli.GenericFlag{Name: policy.String(), Usage: usage, Value: policyValue{policy, all}}
+}
+
+func digestMerge(ctx context.Context, command *cli.Command, policies []digest.PathPolicy) error {
+	if err := needArgs(command, 1, -1); err != nil {
+		return err
+	}
+	shop, err := openHere(command)
+	if err != nil {
+		return err
+	}
+	producers, err := shop.producers(ctx, command.Args().Slice())
+	if err != nil {
+		return err
+	}
+	merged, err := digest.Merge(ctx, shop.blobs, shop.blobs.Add, producers, policies)
+	var collisions *digest.CollisionError
+	switch {
+	case errors.As(err, &collisions) && command.Bool("json"):
+		err = fmt.Errorf("merge: paths that collide: %d; the record lists them", len(collisions.Collisions))
+		if printed := printJSON(mergeRecord(shop, merged, collisions.Collisions)); printed != nil {
+			err = printed
+		}
+	case errors.As(err, &collisions):
+		err = fmt.Errorf("%w\nlet the first of them win with --tolerate GLOB, or see larder digest merge --help; --json prints all of them", err)
+	case err == nil && command.Bool("json"):
+		err = printJSON(mergeRecord(shop, merged, merged.Tolerated))
+	case err == nil:
+		warnOfTolerated(merged.Tolerated)
+		_, err = fmt.Println(merged.Root)
+	}
+	return err
+}
+
+// shownTolerated is how many tolerated collisions are listed for people.
+const shownTolerated = 20
+
+func warnOfTolerated(collisions []digest.Collision) {
+	for i, one := range collisions {
+		if i == shownTolerated {
+			fmt.Fprintf(os.Stderr, "larder: tolerated: and %d more; --json prints all of them\n", len(collisions)-i)
+			return
+		}
+		fmt.Fprintf(os.Stderr, "larder: tolerated, the first stays: %v\n", one)
+	}
+}
+
+// producers reads the arguments of merge.
+func (w *workshop) producers(ctx context.Context, args []string) ([]digest.Producer, error) {
+	var producers []digest.Producer
+	for _, text := range args {
+		name, given := cutName(text)
+		tree, err := w.givenTree(ctx, given)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", digest.Quote(name), err)
+		}
+		producers = append(producers, digest.Producer{Name: name, Root: tree})
+	}
+	return producers, nil
+}
+
+// cutName splits NAME=DIGEST:PATH. Both names and paths may hold an equals sign,
+// so what counts is where a digest begins. Without a name the text is its own.
+func cutName(text string) (name, given string) {
+	found := regexp.MustCompile(`^(?:((?s:.*?))=)?[0-9a-f]{64}/[0-9]+(?::|$)`).FindStringSubmatchIndex(text)
+	if found == nil || found[2] < 0 {
+		return text, text
+	}
+	return text[found[2]:found[3]], text[found[3]+1:]
+}
+
+// mergeAnswer is what merge --json prints, after a collision too: the digest is
+// empty then.
+type mergeAnswer struct {
+	treeAnswer
+	Duplicates int               `json:"duplicates"`
+	Identical  int               `json:"identical_directories"`
+	Settled    int               `json:"settled"`
+	Collisions []listedCollision `json:"collisions"`
+}
+
+// listedCollision is a collision that was refused or tolerated.
+type listedCollision struct {
+	Path   string        `json:"path"`
+	Policy string        `json:"policy"`
+	Claims []listedClaim `json:"claims"`
+}
+
+// listedClaim is one of the things at a path of a collision.
+type listedClaim struct {
+	listedEntry
+	Producers []string `json:"producers"`
+	Kept      bool     `json:"kept"`
+}
+
+func mergeRecord(shop *workshop, merged digest.Merged, collisions []digest.Collision) mergeAnswer {
+	answer := mergeAnswer{
+		treeAnswer: treeAnswer{merged.Root.String(), shop.blobs.Function().String()},
+		Duplicates: merged.Duplicates, Identical: merged.Identical, Settled: merged.Settled, Collisions: []listedCollision{},
+	}
+	for _, c := range collisions {
+		line := listedCollision{Path: c.Path, Policy: c.Policy.String()}
+		for i, one := range c.Claims {
+			entry := listed(one.Entry)
+			entry.Path = "" // it is the collision's
+			line.Claims = append(line.Claims, listedClaim{entry, one.Producers, i == c.Kept})
+		}
+		answer.Collisions = append(answer.Collisions, line)
+	}
+	return answer
+}
