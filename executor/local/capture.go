@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"larder/caches/cas"
@@ -45,6 +47,9 @@ func (a *attempt) capture(ctx context.Context) error {
 // captureOutput takes one output and returns all that is at and below it.
 func (a *attempt) captureOutput(ctx context.Context, view layers.Stack, output action.Path) ([]digest.Entry, error) {
 	var below []digest.Entry
+	if err := unlock(a.work.upper, output.String()); err != nil {
+		return nil, err
+	}
 	err := view.WalkAt(output.String(), func(entry layers.Entry) error {
 		taken, err := a.take(ctx, entry)
 		below = append(below, taken)
@@ -62,6 +67,38 @@ func (a *attempt) captureOutput(ctx context.Context, view layers.Stack, output a
 	a.outputs = append(a.outputs, top)
 	a.result.Outputs = append(a.result.Outputs, describeOutput(top))
 	return below, nil
+}
+
+// unlock gives larder's user all permissions on the directories of the private
+// layer on the way to an output and below it: an ordinary user is held to the
+// modes that the command has left. They are no part of an output.
+func unlock(upper, output string) error {
+	at := upper
+	for _, name := range append(strings.Split(output, "/"), "") {
+		info, err := os.Lstat(at)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
+			return nil // it is in a lower layer, or no directory
+		}
+		if err == nil && info.Mode()&0o700 != 0o700 {
+			err = os.Chmod(at, 0o700)
+		}
+		if err != nil {
+			return fmt.Errorf("open directory: %w", err)
+		}
+		if name != "" {
+			at += "/" + name
+		}
+	}
+	return filepath.WalkDir(at, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil && info.Mode()&0o700 != 0o700 {
+			err = os.Chmod(path, 0o700)
+		}
+		return err
+	})
 }
 
 // take stores one file. A file of the input tree is in the store already, unless

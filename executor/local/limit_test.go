@@ -1,6 +1,9 @@
 package local_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -46,14 +49,16 @@ func TestEndlessOutputIsKeptUpToTheLimit(t *testing.T) {
 func TestDiskUseIsLimited(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		for name, script := range map[string]string{
-			"many small files":     "while :; do i=x$i; >$i; done",
-			"many directories":     "while :; do i=x$i; mkdir $i; done",
-			"in /tmp and the home": "head -c 60000 /dev/zero >/tmp/a; head -c 60000 /dev/zero >$HOME/b; sleep 1000",
-			"in a cache":           "for i in 1 2 3; do head -c 50000 /dev/zero >cache/$i; done; sleep 1000",
-			"one large file":       "head -c 10M /dev/zero >large",
-			"one, and no signal":   "trap '' XFSZ; head -c 10M /dev/zero >large",
-			"a huge hole":          "truncate -s 1T large",
-			"just before the end":  "for i in 1 2 3; do head -c 50000 /dev/zero >$i; done",
+			"many small files":      "while :; do i=x$i; >$i; done",
+			"many directories":      "while :; do i=x$i; mkdir $i; done",
+			"in /tmp and the home":  "head -c 60000 /dev/zero >/tmp/a; head -c 60000 /dev/zero >$HOME/b; sleep 1000",
+			"in a cache":            "for i in 1 2 3; do head -c 50000 /dev/zero >cache/$i; done; sleep 1000",
+			"one large file":        "head -c 10M /dev/zero >large",
+			"one, and no signal":    "trap '' XFSZ; head -c 10M /dev/zero >large",
+			"a huge hole":           "truncate -s 1T large",
+			"in a closed directory": "mkdir h; chmod 300 h; cd h; for i in 1 2 3; do head -c 50000 /dev/zero >$i; done; sleep 1000",
+			"and closed later":      "mkdir h; for i in 1 2 3; do head -c 50000 /dev/zero >h/$i; done; chmod 0 h; sleep 1000",
+			"just before the end":   "for i in 1 2 3; do head -c 50000 /dev/zero >$i; done",
 		} {
 			t.Run(name, func(t *testing.T) {
 				r := overLimit(t, b, "output", script, func(s *action.Spec) {
@@ -65,6 +70,50 @@ func TestDiskUseIsLimited(t *testing.T) {
 				}
 			})
 		}
+	})
+}
+
+// needPython skips a test where the host has none for the sandbox to see.
+func needPython(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat("/usr/bin/python3"); err != nil {
+		t.Skip("python3 is not installed:", err)
+	}
+}
+
+// deepFolders makes directories that no path reaches, and stays in the last one.
+const deepFolders = `import os, time
+for i in range(%d):
+    os.mkdir("%s"); os.chdir("%[2]s")
+`
+
+// TestDiskUseWhereNoPathReaches: long names, and more levels than larder looks at.
+func TestDiskUseWhereNoPathReaches(t *testing.T) {
+	needPython(t)
+	b := newTestBench(t)
+	for name, script := range map[string]string{
+		"long": fmt.Sprintf(deepFolders, 20, strings.Repeat("d", 250)) + "for i in range(3):\n    open(str(i), 'wb').write(bytes(50000))\ntime.sleep(1000)",
+		"deep": fmt.Sprintf(deepFolders, 2100, "d") + "time.sleep(1000)",
+	} {
+		t.Run(name, func(t *testing.T) {
+			put(t, filepath.Join(b.root, "deep.py"), script)
+			limit := map[string]string{"long": "200K", "deep": "1G"}[name]
+			overLimit(t, b, "output", "exec python3 deep.py", func(s *action.Spec) { s.OutputLimit, s.Inputs = limit, []string{"deep.py"} })
+		})
+	}
+}
+
+// TestDeepFoldersAreRemoved: deeper than larder can have files open, and without
+// permissions.
+func TestDeepFoldersAreRemoved(t *testing.T) {
+	needPython(t)
+	both(t, func(t *testing.T, b *bench) {
+		put(t, filepath.Join(b.root, "deep.py"), fmt.Sprintf(deepFolders, 3000, "d")+"for i in range(3000): os.chdir('..'); os.chmod('d', 0)")
+		r := b.sh(t, "python3 deep.py", func(s *action.Spec) { s.Inputs = []string{"deep.py"} })
+		if r.err != nil || r.ExitCode != 0 || len(r.Warnings) > 0 {
+			t.Errorf("%d, %v, %.200q, %s", r.ExitCode, r.err, r.Warnings, r.stderr)
+		}
+		b.wantNothingLeft(t)
 	})
 }
 

@@ -73,6 +73,26 @@ func TestOutputsThroughALinkStayInside(t *testing.T) {
 	}
 }
 
+// TestOutputsBehindClosedDirectories: an ordinary user is held to the modes that
+// the command leaves, and root is not.
+func TestOutputsBehindClosedDirectories(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		script := `mkdir -p dir/x/y dir/z; echo -n f >dir/x/y/file; echo -n s >dir/suid; chmod 6755 dir/suid; chmod 1777 dir/z
+			chmod 0 dir/x/y/file dir/x/y; chmod 300 dir/x; chmod 100 dir .`
+		b.sh(t, script, outputs("dir")).want(t, 0, "")
+		if got := content(t, filepath.Join(b.root, "dir/x/y/file")); got != "f" {
+			t.Errorf("the file holds %q", got)
+		}
+		for path, want := range map[string]os.FileMode{"dir/suid": 0o755, "dir/z": os.ModeDir | 0o755} {
+			info, err := os.Lstat(filepath.Join(b.root, path))
+			if err != nil || info.Mode() != want {
+				t.Errorf("%s: %v, %v; want %v", path, info.Mode(), err, want)
+			}
+		}
+		b.wantNothingLeft(t)
+	})
+}
+
 func TestOutputsThatAreNoFiles(t *testing.T) {
 	b := newTestBench(t)
 	b.sh(t, "mkfifo pipe", outputs("pipe")).wantError(t, "pipe", "FIFO")

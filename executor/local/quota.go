@@ -2,13 +2,10 @@ package local
 
 import (
 	"context"
-	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"larder/executor/action"
@@ -96,43 +93,13 @@ func (q *quota) watch(ctx context.Context) {
 // full reports whether the command has put more into the folders than it may.
 func (q *quota) full() bool { return q.sum(q.before+q.most)-q.before > q.most }
 
-// sum adds up the folders, and stops counting above enough. What goes away
-// meanwhile, or cannot be read, counts nothing.
-func (q *quota) sum(enough int64) (total int64) {
+// sum adds up the folders, and stops counting above enough.
+func (q *quota) sum(enough int64) int64 {
+	m := meter{enough: enough}
 	for _, folder := range q.folders {
-		_ = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-			if err == nil && path != folder {
-				if info, err := entry.Info(); err == nil {
-					total += sizeOf(info)
-				}
-			}
-			if total > enough {
-				return fs.SkipAll
-			}
-			return nil
-		})
+		m.add(folder)
 	}
-	return total
-}
-
-// block is what the smallest file or directory takes.
-const block = 4096
-
-// sizeOf is what a file counts: its length in whole blocks, holes included since
-// whoever reads it later has to read them, and an empty one a block all the same.
-// A file with several names is shared among them, and a mark of overlayfs for
-// something that was removed counts nothing.
-func sizeOf(info fs.FileInfo) int64 {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	switch {
-	case info.Mode()&os.ModeCharDevice != 0:
-		return 0
-	case !info.Mode().IsRegular():
-		return block
-	case ok && stat.Nlink > 1:
-		return max(block, info.Size()) / int64(stat.Nlink)
-	}
-	return max(block, (info.Size()+block-1)/block*block)
+	return m.total
 }
 
 // written lists the folders that the command can write to, and what is mounted
