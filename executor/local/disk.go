@@ -1,8 +1,6 @@
 package local
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -32,11 +30,11 @@ func (m *meter) directory(parent int, name string, depth int) {
 		m.total = m.enough + 1
 		return
 	}
-	dir, err := openToRead(parent, name)
+	dir, shut, err := openToRead(parent, name)
 	if err != nil {
 		return
 	}
-	defer dir.Close()
+	defer shut()
 	for m.total <= m.enough {
 		names, err := dir.Readdirnames(namesAtOnce)
 		for _, name := range names {
@@ -59,29 +57,34 @@ func (m *meter) name(parent int, name string, depth int) {
 	}
 }
 
-// openToRead opens a directory of the command's. One that it has closed to its
-// own user, who is larder's too, is opened to that one for a moment: else a
+// openToRead opens a directory of the command's. One that is closed to its own
+// user, who is larder's too, is open to that one until shut is called: else a
 // command could put as much into it as it likes.
-func openToRead(parent int, name string) (*os.File, error) {
+func openToRead(parent int, name string) (dir *os.File, shut func(), err error) {
 	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
-	fd, err := unix.Openat(parent, name, flags, 0)
-	if errors.Is(err, fs.ErrPermission) {
-		var stat unix.Stat_t
-		if err := unix.Fstatat(parent, name, &stat, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-			return nil, err
-		}
-		mode := uint32(stat.Mode) &^ unix.S_IFMT
-		if err := unix.Fchmodat(parent, name, mode|0o500, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-			return nil, err
-		}
-		if fd, err = unix.Openat(parent, name, flags, 0); err == nil {
-			_ = unix.Fchmod(fd, mode) // cannot fail for one that it was just changed for
-		}
+	var stat unix.Stat_t
+	if err := unix.Fstatat(parent, name, &stat, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return nil, nil, err
+	}
+	mode := uint32(stat.Mode) &^ unix.S_IFMT
+	isClosed := mode&0o500 != 0o500 && os.Geteuid() != 0
+	if isClosed {
+		err = unix.Fchmodat(parent, name, mode|0o500, unix.AT_SYMLINK_NOFOLLOW)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return os.NewFile(uintptr(fd), name), nil
+	fd, err := unix.Openat(parent, name, flags, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	dir = os.NewFile(uintptr(fd), name)
+	return dir, func() {
+		if isClosed {
+			_ = unix.Fchmod(fd, mode) // it cannot fail where the change before did not
+		}
+		dir.Close()
+	}, nil
 }
 
 // block is what the smallest file or directory takes.

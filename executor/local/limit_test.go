@@ -108,7 +108,7 @@ func TestDiskUseWhereNoPathReaches(t *testing.T) {
 func TestDeepFoldersAreRemoved(t *testing.T) {
 	needPython(t)
 	both(t, func(t *testing.T, b *bench) {
-		put(t, filepath.Join(b.root, "deep.py"), fmt.Sprintf(deepFolders, 3000, "d")+"for i in range(3000): os.chdir('..'); os.chmod('d', 0)")
+		put(t, filepath.Join(b.root, "deep.py"), fmt.Sprintf(deepFolders, 1200, "d")+"for i in range(1200): os.chdir('..'); os.chmod('d', 0)")
 		r := b.sh(t, "python3 deep.py", func(s *action.Spec) { s.Inputs = []string{"deep.py"} })
 		if r.err != nil || r.ExitCode != 0 || len(r.Warnings) > 0 {
 			t.Errorf("%d, %v, %.200q, %s", r.ExitCode, r.err, r.Warnings, r.stderr)
