@@ -27,6 +27,21 @@ const (
 	NetworkHost
 )
 
+// Isolation says how far a process is kept from the machine that it runs on.
+type Isolation uint8
+
+const (
+	// Namespaces is a sandbox as the package comment describes it.
+	Namespaces Isolation = iota
+	// Directory is a directory of the host to work in, and nothing that keeps a
+	// process there: it is a process of the user like any other, and reaches what
+	// that user reaches. It takes no namespaces, no mounts and no filter, so it is
+	// to be had everywhere. On Linux processes have no capabilities, gain no
+	// privileges, and every one is gone in the end, as in the other kind. Elsewhere
+	// those that left their process group stay.
+	Directory
+)
+
 // Bind makes a host path visible in the sandbox, with the mounts below it.
 type Bind struct {
 	// Source is an absolute host path; symbolic links in it are followed.
@@ -108,6 +123,11 @@ type Limits struct {
 
 // Config describes one run. Run does not change it.
 type Config struct {
+	// Isolation is the kind of sandbox. In a [Directory] Dir is the place of the
+	// host to work in, and has to be there; View, Network, AllowUserns and Hostname
+	// mean nothing, and Binds and Overlays are refused: whoever wants something
+	// there puts it there.
+	Isolation Isolation
 	// View is what of the host is visible; see [SystemView].
 	View View
 	// Binds and Overlays are mounted in order of the depth of their targets.
@@ -115,7 +135,8 @@ type Config struct {
 	Overlays []Overlay
 	// Private is an existing host directory for this run alone, on a disk:
 	// /tmp and the home are made in it (tmp, home) and stay after the run for
-	// the caller to remove. When it is empty both are in memory, 256 MiB each.
+	// the caller to remove. When it is empty both are in memory, 256 MiB each. In a
+	// [Directory] they are made, and it is for Env to name them.
 	Private string
 	// Network is which network is reachable.
 	Network Network
@@ -159,4 +180,14 @@ type Config struct {
 	// Exceeded gives limits that the caller has seen strike. They are ended as
 	// those of Limits.
 	Exceeded <-chan Limit
+}
+
+// defaultGrace is used for a zero Config.Grace.
+const defaultGrace = 2 * time.Second
+
+func (cfg *Config) grace() time.Duration {
+	if cfg.Grace > 0 {
+		return cfg.Grace
+	}
+	return defaultGrace
 }

@@ -13,6 +13,9 @@
 // gain no privileges, and a seccomp filter refuses the system calls that only
 // serve to break out. All of this holds for root as well.
 //
+// Where namespaces are not to be had there is the [Directory], which promises
+// little of this.
+//
 // # How it is built
 //
 // First a plan, then its effect. The plan is a table of system calls with all

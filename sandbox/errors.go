@@ -6,12 +6,16 @@ import (
 	"syscall"
 )
 
-// ErrUnsupported is returned by everything here on systems that are not Linux
-// on amd64 or arm64.
-var ErrUnsupported = errors.New("sandboxes need Linux on amd64 or arm64")
+// ErrUnsupported is returned by everything but a [Directory] on systems that are
+// not Linux on amd64 or arm64.
+var ErrUnsupported = errors.New("namespaces need Linux on amd64 or arm64")
 
 // ErrConfig marks a [Config] that is wrong in itself.
 var ErrConfig = errors.New("invalid sandbox configuration")
+
+// ErrLost says that process 1 of a sandbox ended before its work was done,
+// which only somebody else's SIGKILL or a lack of memory can cause.
+var ErrLost = errors.New("sandbox: its process 1 was killed from outside, or memory ran out; run the command again")
 
 // SetupError says which step of making the sandbox failed. No process of the
 // caller's was started then, and nothing is left behind.
@@ -110,6 +114,23 @@ func (e *SetupError) Advice() string {
 // Overlay reports whether the kernel refused to mount an overlay, which a
 // caller can do without by copying.
 func (e *SetupError) Overlay() bool { return e.Stage == stageOverlay }
+
+// Unavailable reports whether the kernel refused what no sandbox of namespaces
+// can do without, so that the next one would fail as well: then there is the
+// [Directory].
+func (e *SetupError) Unavailable() bool {
+	switch e.Errno {
+	case syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE:
+		return false // another time it may be there
+	}
+	switch e.Stage {
+	case stageClone, stageIDs, stageRoot, stageTmpfs, stageProc, stageDev, stageNetwork, stagePivot, stageCaps, stageSeccomp:
+		return true
+	case stageBind, stageTarget, stageStdio:
+		return e.Errno == syscall.ENOSYS
+	}
+	return false
+}
 
 // Names of the stages of making a sandbox, for messages and for advice.
 const (

@@ -52,6 +52,9 @@ func newBox(pid, fd int) (*box, error) {
 }
 
 func cloneFlags(cfg *Config) uintptr {
+	if cfg.Isolation == Directory {
+		return uintptr(unix.SIGCHLD)
+	}
 	flags := unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | int(unix.SIGCHLD)
 	if cfg.Network == NetworkNone {
 		flags |= unix.CLONE_NEWNET

@@ -162,7 +162,7 @@ func (s *supervisor) strike(limit Limit) {
 	s.box.ask(request{requestKill, s.present() + 1})
 	if !s.ending {
 		s.ending = true
-		s.set(alarmKill, s.grace())
+		s.set(alarmKill, s.cfg.grace())
 	}
 }
 

@@ -43,14 +43,19 @@ func helpers() map[string]func([]string) error {
 }
 
 // superviseShell runs args[0] in a sandbox, on its own standard files, with a
-// terminal when args[1] says so.
+// terminal or in a directory when args[1] says so.
 func superviseShell(args []string) error {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM)
-	status, err := Run(context.Background(), Config{
+	cfg := Config{
 		View: SystemView(), Args: []string{"sh", "-c", args[0]}, Signals: signals,
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Terminal: args[1] == "terminal",
-	})
+	}
+	if args[1] == "directory" {
+		cfg.Isolation, cfg.Env = Directory, os.Environ()
+		cfg.Dir, _ = os.Getwd()
+	}
+	status, err := Run(context.Background(), cfg)
 	if err != nil {
 		return err
 	}

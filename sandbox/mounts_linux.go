@@ -8,12 +8,6 @@ import (
 	"strings"
 )
 
-const (
-	maxLayers   = 500 // what overlayfs takes
-	privateTemp = "tmp"
-	privateHome = "home"
-)
-
 // mountKind says how a mount is made.
 type mountKind uint8
 

@@ -32,7 +32,10 @@ func planBase(cfg *Config, f facts, avoid []string) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	root := layOutBase(cfg, f)
+	var root tree
+	if cfg.Isolation == Namespaces {
+		root = layOutBase(cfg, f)
+	}
 	p := &program{arena: shared, root: root, made: map[string]bool{"/": true}, memory: &place[memory](shared, 1)[0], orders: &place[orders](shared, 1)[0]}
 	p.prepareMessage()
 	covered := func(m mount) bool {
@@ -44,36 +47,50 @@ func planBase(cfg *Config, f facts, avoid []string) (*program, error) {
 		}
 	}
 	t := &table{steps: make([]step, 0, 256), arena: shared}
-	t.mapUser(f)
-	t.takeControl()
-	t.forgetArguments(f)
-	t.makeRoot(p.made, &root)
-	t.mountPoints(p.made, nil, p.placed)
-	t.mountAll(nil, p.placed)
-	t.nameHost(cfg)
-	t.dropBounds()
+	if cfg.Isolation == Directory {
+		t.planAmong(f, p.memory)
+	} else {
+		t.planApart(cfg, f, p)
+	}
 	p.setup = t.steps
 	p.first = t.calls(t.steps)
 	return p, nil
 }
 
+// planApart is the first part for namespaces.
+func (t *table) planApart(cfg *Config, f facts, p *program) {
+	t.mapUser(f)
+	t.takeControl()
+	t.forgetArguments(f)
+	t.makeRoot(p.made, &p.root)
+	t.mountPoints(p.made, nil, p.placed)
+	t.mountAll(nil, p.placed)
+	t.nameHost(cfg)
+	t.dropBounds()
+}
+
+// planAmong is the first part for a directory: process 1 is one of the processes
+// of the machine, and the kernel gives it those of its own whose parents are gone.
+func (t *table) planAmong(f facts, m *memory) {
+	t.takeControl()
+	t.forgetArguments(f)
+	t.at(stageSuper, "")
+	t.call(unix.SYS_PRCTL, num(unix.PR_SET_CHILD_SUBREAPER), num(1), num(0), num(0), num(0))
+	m.children = t.text("/proc/thread-self/children").value
+}
+
 // planRun adds the second part: the mounts of cfg, and its processes. It
 // reports false when the first part is in the way of these mounts.
 func (p *program) planRun(cfg *Config, f facts) bool {
-	all := p.root.with(cfg, f).mounts
-	rest := slices.DeleteFunc(all, p.mounted)
-	if slices.ContainsFunc(p.placed, func(m mount) bool { return covering(rest, m.target) != nil }) {
-		return false
-	}
 	t := &table{steps: make([]step, 0, 256), arena: p.arena}
 	t.takeDescriptors()
-	t.mountPoints(p.made, p.placed, rest)
-	t.mountAll(p.placed, rest)
-	t.enterRoot()
+	if cfg.Isolation == Namespaces && !t.planMounts(cfg, f, p) {
+		return false
+	}
 	t.enterDirectory(cfg)
 	t.confine()
 	if !cloned(f.group) {
-		t.filter(systemCallFilter(cfg))
+		t.filterCalls(cfg)
 	}
 	p.orders.setup = t.calls(t.steps)
 	p.setup = append(p.setup, t.steps...)
@@ -81,6 +98,19 @@ func (p *program) planRun(cfg *Config, f facts) bool {
 	if cfg.Timeout > 0 {
 		p.orders.announce = 1
 	}
+	return true
+}
+
+// planMounts adds the mounts of cfg, and enters the root; false is that of planRun.
+func (t *table) planMounts(cfg *Config, f facts, p *program) bool {
+	all := p.root.with(cfg, f).mounts
+	rest := slices.DeleteFunc(all, p.mounted)
+	if slices.ContainsFunc(p.placed, func(m mount) bool { return covering(rest, m.target) != nil }) {
+		return false
+	}
+	t.mountPoints(p.made, p.placed, rest)
+	t.mountAll(p.placed, rest)
+	t.enterRoot()
 	return true
 }
 
@@ -453,6 +483,13 @@ func (t *table) confine() {
 	header, _ := object(t, unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3})
 	data, _ := object(t, [2]unix.CapUserData{})
 	t.call(unix.SYS_CAPSET, header, data)
+}
+
+// filterCalls installs the filter that the processes of cfg live under.
+func (t *table) filterCalls(cfg *Config) {
+	if cfg.Isolation == Namespaces {
+		t.filter(systemCallFilter(cfg))
+	}
 }
 
 // filter installs the filter of system calls, which new processes inherit.

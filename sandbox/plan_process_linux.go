@@ -3,9 +3,6 @@
 package sandbox
 
 import (
-	"path"
-	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -28,7 +25,7 @@ func (t *table) planStages(cfg *Config, f facts, p *program) {
 		child.limit(cfg.Limits, f.group, f.openFiles)
 		child.unblockSignals()
 		if cloned(f.group) {
-			child.filter(systemCallFilter(cfg))
+			child.filterCalls(cfg)
 		}
 		files := candidates(args[0], cfg.Env)
 		p.stages[stage] = process{args[0], child.steps, files}
@@ -38,6 +35,9 @@ func (t *table) planStages(cfg *Config, f facts, p *program) {
 
 // planProcess is what a process does before its execve.
 func (t *table) planProcess(cfg *Config, m *memory, stage int) {
+	if cfg.Isolation == Directory { // process 1 is within reach of a SIGKILL here
+		t.call(unix.SYS_PRCTL, num(unix.PR_SET_PDEATHSIG), num(int(unix.SIGKILL)))
+	}
 	if stage == stageCommand && cfg.Terminal {
 		t.call(unix.SYS_SETPGID, num(0), num(0))
 		t.call(unix.SYS_GETPID).into(regPID)
@@ -102,25 +102,4 @@ const customaryFiles = 1024
 func (t *table) setLimit(resource int, limit unix.Rlimit) {
 	location, _ := object(t, limit)
 	t.call(unix.SYS_PRLIMIT64, num(0), num(resource), location, num(0))
-}
-
-// candidates lists the files that name can mean, in the order to try them.
-func candidates(name string, env []string) []string {
-	if strings.Contains(name, "/") {
-		return []string{name}
-	}
-	search := "/usr/local/bin:/usr/bin:/bin"
-	for _, variable := range slices.Backward(env) {
-		if value, ok := strings.CutPrefix(variable, "PATH="); ok {
-			search = value
-			break
-		}
-	}
-	var files []string
-	for _, directory := range strings.Split(search, ":") {
-		if strings.HasPrefix(directory, "/") {
-			files = append(files, path.Join(directory, name))
-		}
-	}
-	return files
 }

@@ -85,6 +85,10 @@ type memory struct {
 	message message
 	vector  [2]uintptr // struct iovec of message
 	control descriptors
+	// In a directory, the path of the file that lists the children of process 1,
+	// and what it said; in namespaces 0.
+	children uintptr
+	listed   [4096]byte
 }
 
 // message is struct msghdr.

@@ -10,13 +10,6 @@ import (
 	"time"
 )
 
-// ErrLost says that process 1 of a sandbox ended before its work was done,
-// which only somebody else's SIGKILL or a lack of memory can cause.
-var ErrLost = errors.New("sandbox: its process 1 was killed from outside, or memory ran out; run the command again")
-
-// defaultGrace is used for a zero Config.Grace.
-const defaultGrace = 2 * time.Second
-
 // Run makes a sandbox, runs the set-up, the command and the tear-down of cfg
 // in it, and returns when none of their processes is left. Process 1, which runs
 // no program, may still be taking its mounts down then.
@@ -150,14 +143,7 @@ func (s *supervisor) end() {
 	s.ending = true
 	s.pass(syscall.SIGTERM)
 	s.pass(syscall.SIGCONT) // what is stopped would not hear of it
-	s.set(alarmKill, s.grace())
-}
-
-func (s *supervisor) grace() time.Duration {
-	if s.cfg.Grace > 0 {
-		return s.cfg.Grace
-	}
-	return defaultGrace
+	s.set(alarmKill, s.cfg.grace())
 }
 
 func (s *supervisor) set(a alarm, after time.Duration) {
@@ -173,7 +159,7 @@ func (s *supervisor) ring() {
 		s.end()
 	case alarmKill:
 		s.box.ask(request{kind: requestKill})
-		s.set(alarmDestroy, s.grace())
+		s.set(alarmDestroy, s.cfg.grace())
 	case alarmDestroy:
 		s.box.destroy()
 	}
@@ -227,7 +213,7 @@ func (s *supervisor) exit(r record) {
 func (s *supervisor) outcome(r record, step StepStatus) {
 	s.status.Prepare = time.Duration(r.ready - s.began)
 	if s.ending {
-		s.set(alarmKill, s.grace()) // for a tear-down that follows
+		s.set(alarmKill, s.cfg.grace()) // for a tear-down that follows
 	}
 	switch r.stage {
 	case stageSetup:

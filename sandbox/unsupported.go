@@ -4,8 +4,14 @@ package sandbox
 
 import "context"
 
-// Run returns ErrUnsupported.
-func Run(context.Context, Config) (Status, error) { return Status{}, ErrUnsupported }
+// Run returns ErrUnsupported for all but a [Directory]. There it runs the set-up,
+// the command and the tear-down of cfg, and ends the process group of each.
+func Run(ctx context.Context, cfg Config) (Status, error) {
+	if cfg.Isolation == Directory {
+		return runPortable(ctx, cfg)
+	}
+	return Status{}, ErrUnsupported
+}
 
 // SystemView returns an empty View.
 func SystemView() View { return View{} }
