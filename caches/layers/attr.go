@@ -22,9 +22,17 @@ const (
 	permissionBits = 0o7777
 )
 
-// opaqueMark reads the opaque mark of a directory: 'y', 'x', or 0 for none.
+// opaqueMark reads the opaque mark of a directory: 'y', 'x', or 0 for none. Most
+// directories have no attribute at all, which one call tells.
 func opaqueMark(path string) (byte, error) {
+	names, err := listMarks(path)
+	if err != nil {
+		return 0, err
+	}
 	for _, name := range []string{userPrefix + opaqueName, trustedPrefix + opaqueName} {
+		if !slices.Contains(names, name) {
+			continue
+		}
 		var value [8]byte
 		n, err := unix.Lgetxattr(path, name, value[:])
 		switch {

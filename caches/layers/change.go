@@ -3,6 +3,8 @@ package layers
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -56,77 +58,140 @@ type Change struct {
 	Below *Entry
 }
 
-// Changes lists what the private layer at upper changes on the stack, parents
-// before what is in them, names in byte order. It walks upper and looks at the
-// stack only where upper has something; in an opaque directory it lists what
-// the stack has there too. It reads files only to compare those of equal size.
+// Found is what a private layer holds and does.
+type Found struct {
+	// Changes lists it, parents before what is in them, names in byte order.
+	Changes []Change
+	// Entries and Bytes are those of the private layer, as in [Layer].
+	Entries int64
+	Bytes   int64
+}
+
+// Changes lists what the private layer at upper changes on the stack. It walks
+// upper, directories beside each other, and looks at the stack only where upper
+// has something; in an opaque directory it lists what the stack has there too. It
+// reads files only to compare those of which how wants to know more.
 //
 // It changes two things in upper: modes that must not be published (see
 // presentable), and forged marks of overlayfs are removed. No process may write
 // to upper meanwhile.
-func Changes(upper string, stack Stack) ([]Change, error) {
+func Changes(upper string, stack Stack, how Closeness) (Found, error) {
 	below, err := stack.root()
 	if err != nil {
-		return nil, fmt.Errorf("read the stack: %w", err)
+		return Found{}, fmt.Errorf("read the stack: %w", err)
 	}
 	top := node{Entry: Entry{Path: ".", Kind: Directory, Real: upper}}
 	if err := prepareRoot(upper); err != nil {
-		return nil, err
+		return Found{}, err
 	}
 	dir, err := openDir(upper)
 	if err != nil {
-		return nil, fmt.Errorf("read a private layer: %w", err)
+		return Found{}, fmt.Errorf("read a private layer: %w", err)
 	}
 	top.dirs = []realDir{dir}
-	d := differ{}
-	if err := d.directory(top, below, false); err != nil {
-		return nil, fmt.Errorf("compare a private layer: %w", err)
+	found, err := newDiffer(how).directory(top, below, false)
+	if err != nil {
+		return Found{}, fmt.Errorf("compare a private layer: %w", err)
 	}
-	return d.changes, nil
+	return found, nil
 }
 
-// differ collects changes.
+// differ finds changes. It is for any number of goroutines.
 type differ struct {
-	comparer
-	changes []Change
+	*crew
+	comparers sync.Pool
 }
+
+func newDiffer(how Closeness) *differ {
+	return &differ{newCrew(), sync.Pool{New: func() any { return &comparer{how: how} }}}
+}
+
+// looked is one name of the upper layer: what it does, and for a directory where
+// to go on.
+type looked struct {
+	change    Change
+	at, under node
+	inside    Found
+}
+
+// How many names, and how many directories, are worth a goroutine.
+const (
+	namesEach       = 32
+	directoriesEach = 4
+)
 
 // directory lists the changes in one directory of the upper layer. hidden says
-// that it or a parent of it is opaque, so that nothing shows through.
-func (d *differ) directory(upper, below node, hidden bool) error {
+// that it or a parent of it is opaque, so that nothing shows through. First it
+// looks at all names, so that only the descriptors of one directory are open at
+// a time, and then into the directories among them.
+func (d *differ) directory(upper, below node, hidden bool) (Found, error) {
 	names, err := upper.names()
 	if err != nil {
-		return err
+		return Found{}, err
 	}
-	for _, name := range names {
-		if err := d.name(upper, below, name, hidden); err != nil {
-			return err
+	all, err := d.names(upper, below, names, hidden)
+	if err != nil {
+		return Found{}, err
+	}
+	var into []*looked
+	for i := range all {
+		if all[i].at.Kind == Directory {
+			into = append(into, &all[i])
 		}
 	}
-	if !hidden {
-		return nil
+	err = d.spread(len(into), directoriesEach, func(n int) (err error) {
+		one := into[n]
+		one.inside, err = d.directory(one.at, one.under, hidden || one.change.Opaque)
+		return err
+	})
+	if err != nil {
+		return Found{}, err
 	}
-	return d.vanished(below, names)
+	found := gather(all)
+	if hidden {
+		err = found.vanished(below, names)
+	}
+	return found, err
+}
+
+func (d *differ) names(upper, below node, names []string, hidden bool) ([]looked, error) {
+	upper, below = upper.opened(len(names)), below.opened(len(names))
+	defer upper.close()
+	defer below.close()
+	all := make([]looked, len(names))
+	return all, d.spread(len(names), namesEach, func(n int) error {
+		all[n].change.Hidden = hidden
+		return d.name(upper, below, names[n], &all[n])
+	})
+}
+
+// gather puts what was found in one directory in order.
+func gather(all []looked) (found Found) {
+	size := len(all)
+	for i := range all {
+		size += len(all[i].inside.Changes)
+	}
+	found.Changes = make([]Change, 0, size)
+	for i := range all {
+		one := &all[i]
+		found.Changes = append(append(found.Changes, one.change), one.inside.Changes...)
+		found.Entries += 1 + one.inside.Entries
+		found.Bytes += one.at.Size + one.inside.Bytes
+	}
+	return found
 }
 
 // vanished lists what the stack has in a directory that was made again.
-func (d *differ) vanished(below node, names []string) error {
-	kept := make(map[string]bool, len(names))
-	for _, name := range names {
-		kept[name] = true
-	}
+func (f *Found) vanished(below node, names []string) error {
 	children, err := below.children()
 	for i := range children {
-		if child := &children[i]; !kept[lastName(child.Path)] {
-			d.removed(child)
+		child := &children[i]
+		if _, kept := slices.BinarySearch(names, lastName(child.Path)); !kept {
+			f.Changes = append(f.Changes, Change{What: Removed, Below: &child.Entry, Hidden: true,
+				Entry: Entry{Path: child.Path, Kind: Whiteout}})
 		}
 	}
 	return err
-}
-
-func (d *differ) removed(below *node) {
-	d.changes = append(d.changes, Change{What: Removed, Below: &below.Entry, Hidden: true,
-		Entry: Entry{Path: below.Path, Kind: Whiteout}})
 }
 
 // longestPath leaves room for what a path becomes in a layer, in a merged layer
@@ -134,38 +199,32 @@ func (d *differ) removed(below *node) {
 // published, but not be merged or removed.
 const longestPath = unix.PathMax - 128
 
-// name records what the upper layer does to one name, and descends.
-func (d *differ) name(upper, below node, name string, hidden bool) error {
+// name looks at one name of the upper layer.
+func (d *differ) name(upper, below node, name string, one *looked) (err error) {
 	if path := join(upper.dirs[0].path, name); len(path) > longestPath {
 		return fmt.Errorf("a path that begins with %.40s: with %d bytes it is too long for the store; shorten it, or move the store up: %w",
 			upper.Path, len(path), unix.ENAMETOOLONG)
 	}
-	at, err := inspect(upper.dirs[0], name)
-	if err != nil {
+	if one.at, err = inspect(upper.dirs[0], name); err != nil {
 		return err
 	}
-	at.Path = join(upper.Path, name)
+	one.at.Path = join(upper.Path, name)
 	under, exists, err := below.child(name)
 	if err != nil {
 		return err
 	}
-	change := Change{Hidden: hidden}
-	if exists {
-		change.Below = &under.Entry
+	if one.under = under; exists {
+		one.change.Below = &one.under.Entry
 	}
-	if err := d.open(&at, under.Kind); err != nil {
+	if err := d.open(&one.at, under.Kind); err != nil {
 		return err
 	}
-	if change.What, err = d.what(at, under, exists); err != nil {
+	if one.change.What, err = d.what(one.at, under, exists); err != nil {
 		return err
 	}
-	change.Entry = at.Entry
-	change.Opaque = at.Kind == Directory && at.dirs[0].opaque == 'y'
-	d.changes = append(d.changes, change)
-	if at.Kind != Directory {
-		return nil
-	}
-	return d.directory(at, under, hidden || change.Opaque)
+	one.change.Entry = one.at.Entry
+	one.change.Opaque = one.at.Kind == Directory && one.at.dirs[0].opaque == 'y'
+	return nil
 }
 
 // open makes an entry of the upper layer fit to be looked into. Overlayfs marks
@@ -185,11 +244,11 @@ func (d *differ) open(at *node, under Kind) error {
 	if err := stripMarks(at.Real, opaqueName, "origin", "uuid", "impure"); err != nil {
 		return err
 	}
-	dir, err := openDir(at.Real)
-	if err == nil && dir.opaque == 'y' && under != Directory {
-		dir.opaque, err = 0, clearOpaque(at.Real)
+	mark, err := opaqueMark(at.Real)
+	if err == nil && mark == 'y' && under != Directory {
+		mark, err = 0, clearOpaque(at.Real)
 	}
-	at.dirs = []realDir{dir}
+	at.dirs = []realDir{{path: at.Real, opaque: mark}}
 	return err
 }
 
@@ -204,7 +263,9 @@ func (d *differ) what(at, under node, exists bool) (ChangeKind, error) {
 	case !exists:
 		return Added, nil
 	}
-	return d.entries(at, under)
+	comparer := d.comparers.Get().(*comparer)
+	defer d.comparers.Put(comparer)
+	return comparer.entries(at, under)
 }
 
 // prepareRoot makes the root of a private layer an ordinary directory: its mode

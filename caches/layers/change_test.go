@@ -174,8 +174,10 @@ func TestExtract(t *testing.T) {
 
 func (b bench) expect(upper string, stack layers.Stack, want []string) {
 	b.Helper()
-	changes, err := layers.Changes(upper, stack)
+	found, err := layers.Changes(upper, stack, layers.ByContent)
 	check(b, err)
+	counted := layers.Layer{ID: "found", Path: upper, Entries: found.Entries, Bytes: found.Bytes}
+	check(b, counted.Verify())
 	sorted := func(lines []string) map[string]bool {
 		set := map[string]bool{}
 		for _, line := range lines {
@@ -183,7 +185,7 @@ func (b bench) expect(upper string, stack layers.Stack, want []string) {
 		}
 		return set
 	}
-	if diff := cmp.Diff(sorted(want), sorted(summary(changes))); diff != "" {
+	if diff := cmp.Diff(sorted(want), sorted(summary(found.Changes))); diff != "" {
 		b.Errorf("changes (-want +got):\n%s", diff)
 	}
 }
@@ -228,7 +230,7 @@ func TestNothingIsPublishedThatOthersCouldUse(t *testing.T) {
 			b := newBench(t)
 			stack := layers.Stack{b.base(start)}
 			upper := way.make(b, stack)
-			_, err := layers.Changes(upper, stack)
+			_, err := layers.Changes(upper, stack, layers.ByContent)
 			check(t, err)
 			layer, err := layers.Commit(upper, b.layout.Layers())
 			check(t, err)
@@ -256,7 +258,7 @@ func TestAccessControlListsAreNotPublished(t *testing.T) {
 	if err := unix.Setxattr(filepath.Join(upper, "d"), "system.posix_acl_default", []byte(list), 0); err != nil {
 		t.Skipf("the file system of %s has no access control lists: %v", upper, err)
 	}
-	_, err := layers.Changes(upper, nil)
+	_, err := layers.Changes(upper, nil, layers.ByContent)
 	check(t, err)
 	check(t, os.WriteFile(filepath.Join(upper, "d", "later"), nil, 0o644))
 	info, err := os.Stat(filepath.Join(upper, "d", "later"))
@@ -275,11 +277,11 @@ func TestAPathThatWouldNotFitIntoALayerIsRefused(t *testing.T) {
 		at = filepath.Join(at, strings.Repeat("d", 200))
 		check(t, os.Mkdir(at, 0o755))
 	}
-	_, err = layers.Changes(private.Upper, nil)
+	_, err = layers.Changes(private.Upper, nil, layers.ByContent)
 	check(t, err)
 	name := strings.Repeat("f", min(250, unix.PathMax-len(at)-10))
 	check(t, os.WriteFile(filepath.Join(at, name), nil, 0o644))
-	if _, err := layers.Changes(private.Upper, nil); !errors.Is(err, unix.ENAMETOOLONG) || len(err.Error()) > 300 {
+	if _, err := layers.Changes(private.Upper, nil, layers.ByContent); !errors.Is(err, unix.ENAMETOOLONG) || len(err.Error()) > 300 {
 		t.Errorf("got error %v, want a short one that wraps ENAMETOOLONG", err)
 	}
 }

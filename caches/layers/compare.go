@@ -12,8 +12,22 @@ import (
 // compareBuffer is how much of each of two files is in memory at a time.
 const compareBuffer = 128 << 10
 
+// Closeness says how closely plain files are compared.
+type Closeness uint8
+
+const (
+	// ByContent reads files of which the times alone tell nothing.
+	ByContent Closeness = iota
+	// ByTime takes a file for [Modified] when its size, mode or time differs, and
+	// reads it only when none does. It is for who keeps any change.
+	ByTime
+)
+
 // comparer compares entries. It keeps two buffers, so it is for one goroutine.
-type comparer struct{ mine, theirs []byte }
+type comparer struct {
+	how          Closeness
+	mine, theirs []byte
+}
 
 // entries says what mine is to theirs, both of one name in two views: how the
 // content, the mode or the time of mine differs. Directories are compared by
@@ -24,6 +38,10 @@ func (c *comparer) entries(mine, theirs node) (ChangeKind, error) {
 	}
 	if mine.stat.Ino == theirs.stat.Ino && mine.stat.Dev == theirs.stat.Dev && mine.Kind != Directory {
 		return Identical, nil
+	}
+	if c.how == ByTime && mine.Kind == File &&
+		(mine.Size != theirs.Size || mine.Mode != theirs.Mode || !mine.ModTime.Equal(theirs.ModTime)) {
+		return Modified, nil
 	}
 	content, err := c.content(mine, theirs)
 	switch {

@@ -32,16 +32,16 @@ func Extract(stack Stack, dir, upper string) (special []string, err error) {
 // stack, changes on it, as [Changes] does for a private layer. Files that are
 // the same in all but perhaps times of directories are not listed. Special
 // files are listed as Forbidden. It moves what differs to upper, as [Extract].
-func Compare(stack Stack, dir, upper string) ([]Change, error) {
+func Compare(stack Stack, dir, upper string, how Closeness) (Found, error) {
 	special, err := Extract(stack, dir, upper)
 	if err != nil {
-		return nil, err
+		return Found{}, err
 	}
-	changes, err := Changes(upper, stack)
+	found, err := Changes(upper, stack, how)
 	for _, path := range special {
-		changes = append(changes, Change{What: Forbidden, Entry: Entry{Path: path, Kind: Special}})
+		found.Changes = append(found.Changes, Change{What: Forbidden, Entry: Entry{Path: path, Kind: Special}})
 	}
-	return changes, err
+	return found, err
 }
 
 // extractor moves what differs between a plain directory and a view.

@@ -194,7 +194,7 @@ func (w walker) name(dir realDir, path, name string) error {
 	if kind := at.kind; kind != "d" && kind != "o" && kind != "x" {
 		return nil
 	}
-	return w.directory(realDir{at.real, mark}, path)
+	return w.directory(realDir{path: at.real, opaque: mark}, path)
 }
 
 // look describes one name of a layer, all but its hash.

@@ -17,12 +17,6 @@ import (
 // wrote it.
 var ErrDamaged = errors.New("damaged")
 
-// realDir is one directory of one layer.
-type realDir struct {
-	path   string
-	opaque byte // the value of its opaque mark: 0, 'y' or 'x'
-}
-
 // node is one path of a view. A directory has all real directories that make
 // it up, topmost first.
 type node struct {
@@ -60,7 +54,7 @@ func openDir(path string) (realDir, error) {
 		return realDir{}, fmt.Errorf("%s is not a directory: %w", path, ErrDamaged)
 	}
 	mark, err := opaqueMark(path)
-	return realDir{path, mark}, err
+	return realDir{path: path, opaque: mark}, err
 }
 
 // lookup finds a path in the view.
@@ -119,7 +113,7 @@ func (n *node) merge(at node) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	dirs := append(n.dirs, realDir{at.Real, mark})
+	dirs := append(n.dirs, realDir{path: at.Real, opaque: mark})
 	if n.Kind == 0 {
 		*n = at
 	}
@@ -160,21 +154,12 @@ func (n node) names() ([]string, error) {
 	return slices.Compact(names), nil
 }
 
-func readNames(path string) ([]string, error) {
-	dir, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	return dir.Readdirnames(-1)
-}
-
 // inspect looks at one name of one real directory.
 func inspect(dir realDir, name string) (node, error) {
 	path := dir.path + "/" + name
 	var stat unix.Stat_t
-	if err := unix.Lstat(path, &stat); err != nil {
-		return node{}, &fs.PathError{Op: "lstat", Path: path, Err: err}
+	if err := dir.lstat(name, path, &stat); err != nil {
+		return node{}, err
 	}
 	at := node{stat: stat, Entry: Entry{
 		Path: name, Real: path, Kind: kindOf(uint32(stat.Mode), uint64(stat.Rdev)),

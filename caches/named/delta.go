@@ -1,6 +1,7 @@
 package named
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -16,6 +17,8 @@ type delta struct {
 	drop    []string       // to be pruned
 	align   []layers.Entry // directories that take the mode of the stack
 	lost    string         // the last path that was dropped with all below it
+	whole   bool           // nothing was dropped from the private layer
+	layer   layers.Layer   // its counts, when it is whole
 	report  func(change layers.Change, kind string)
 }
 
@@ -147,13 +150,25 @@ func (d *delta) apply(upper string) error {
 			return err
 		}
 	}
-	var passing []string
-	for _, change := range d.kept {
-		if change.What == layers.Identical && change.Kind == layers.Directory && !change.Opaque && !change.Hidden {
-			passing = append(passing, change.Path)
-		}
-	}
+	passing := d.emptied()
+	d.whole = len(d.drop)+len(passing) == 0
 	return layers.PruneEmpty(upper, passing)
+}
+
+// emptied lists the directories that are there for what is in them, of which
+// nothing was kept.
+func (d *delta) emptied() (passing []string) {
+	holds := map[string]bool{}
+	for _, change := range slices.Backward(d.kept) {
+		passes := change.What == layers.Identical && change.Kind == layers.Directory && !change.Opaque && !change.Hidden
+		if passes && !holds[change.Path] {
+			passing = append(passing, change.Path)
+			continue
+		}
+		holds[parent(change.Path)] = true
+	}
+	slices.Reverse(passing)
+	return passing
 }
 
 // wholeUnits drops from the plan every directory that matches pattern and

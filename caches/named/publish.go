@@ -40,14 +40,15 @@ func (c *Checkout) publish(ctx context.Context, options PublishOptions, outcome 
 	if err := c.base.unreadable(); err != nil {
 		return err // what it started from is not what is there
 	}
-	changes, err := c.changes()
+	found, err := c.changes()
 	if err != nil {
 		return err
 	}
-	d := c.sort(outcome, changes, options)
+	d := c.sort(outcome, found.Changes, options)
 	if err := d.apply(c.private.Upper); err != nil {
 		return err
 	}
+	d.layer.Entries, d.layer.Bytes = found.Entries, found.Bytes
 	if !d.count() {
 		return nil
 	}
@@ -63,22 +64,31 @@ func (c *Checkout) publish(ctx context.Context, options PublishOptions, outcome 
 
 // changes lists what the private layer changes on its base. A copy becomes a
 // private layer in overlay form first.
-func (c *Checkout) changes() ([]layers.Change, error) {
+func (c *Checkout) changes() (layers.Found, error) {
 	if c.in.store.layout.Shared() {
 		if err := layers.MakePublic(c.private.Upper); err != nil {
-			return nil, err
+			return layers.Found{}, err
 		}
 	}
 	if !c.copied {
-		return layers.Changes(c.private.Upper, c.base.stack)
+		return layers.Changes(c.private.Upper, c.base.stack, c.closeness())
 	}
 	private, err := c.run.Private(c.in.ref.Name.String())
 	if err != nil {
-		return nil, err
+		return layers.Found{}, err
 	}
-	changes, err := layers.Compare(c.base.stack, c.private.Upper, private.Upper)
+	found, err := layers.Compare(c.base.stack, c.private.Upper, private.Upper, c.closeness())
 	c.private = private
-	return changes, err
+	return found, err
+}
+
+// closeness is by time where any change is kept, so that no file that was written
+// has to be read.
+func (c *Checkout) closeness() layers.Closeness {
+	if c.in.ref.Mode == caches.Mutable {
+		return layers.ByTime
+	}
+	return layers.ByContent
 }
 
 // sort applies the rules of the cache's mode.
@@ -113,7 +123,7 @@ func (c *Checkout) publishLocked(options PublishOptions, d *delta) (trash []stri
 		d.outcome.After = head.manifest.ID
 		return nil, err
 	}
-	layer, err := layers.Commit(c.private.Upper, c.in.layers())
+	layer, err := c.commit(d)
 	if err != nil {
 		return nil, err
 	}
@@ -127,6 +137,16 @@ func (c *Checkout) publishLocked(options PublishOptions, d *delta) (trash []stri
 	}
 	d.outcome.After, c.bytes = next.ID, layer.Bytes
 	return c.in.collect(next), nil
+}
+
+// commit makes the private layer a layer of the store. It is counted only when
+// what was found in it is not all that it holds now.
+func (c *Checkout) commit(d *delta) (layers.Layer, error) {
+	if !d.whole {
+		return layers.Commit(c.private.Upper, c.in.layers())
+	}
+	d.layer.ID, d.layer.Path = layers.NewID(), c.private.Upper
+	return layers.Place(d.layer, c.in.layers())
 }
 
 // isSmall reports whether a publish can list a layer and stay fast: from then on
@@ -171,17 +191,18 @@ func (c *Checkout) place(head state, options PublishOptions, d *delta) (layers.S
 // checkout: equal content is a duplicate, other content a conflict in which the
 // first writer stays.
 func (c *Checkout) rebaseAdditions(head state, options PublishOptions, d *delta) error {
-	changes, err := layers.Changes(c.private.Upper, head.stack)
+	found, err := layers.Changes(c.private.Upper, head.stack, layers.ByContent)
 	if err != nil {
 		return err
 	}
+	d.whole = false
 	again := &delta{outcome: d.outcome}
 	again.report = func(change layers.Change, kind string) {
 		if change.Kind != layers.Directory || kind != "mode" {
 			d.outcome.Conflicts = append(d.outcome.Conflicts, change.Path)
 		}
 	}
-	again.sort(changes, addOnly)
+	again.sort(found.Changes, addOnly)
 	if options.Unit != "" {
 		again.wholeUnits(options.Unit, d.outcome.Conflicts)
 	}

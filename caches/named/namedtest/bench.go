@@ -133,6 +133,15 @@ func (c *Cache) Holds(want layertest.Tree) {
 	}
 }
 
+// Sound checks that the store finds nothing wrong with the cache: that its layers
+// hold as much as their manifests say, among others.
+func (c *Cache) Sound() {
+	c.Helper()
+	Check(c, c.Store.Verify(context.Background(), c.Ref.ID(), named.Contents, func(flaw named.Flaw) {
+		c.Errorf("%s: %s", flaw.Path, flaw.Problem)
+	}))
+}
+
 // Is compares an outcome but for generations.
 func (c *Cache) Is(got, want named.Outcome) {
 	c.Helper()

@@ -20,6 +20,7 @@ func Suite(t *testing.T, copied bool) {
 			got := c.Do(test.script)
 			c.Is(got, test.want)
 			c.Holds(test.holds)
+			c.Sound()
 		})
 	}
 	for _, test := range racing {
@@ -102,6 +103,9 @@ var alone = []struct {
 		named.Outcome{Result: named.Published, Added: 1, Changed: 3, Removed: 1},
 		with(layertest.Tree{"n": "n\n", "a": "one\nmore\n", "l": "l\n"}, "b")},
 	{mutable, "written again", "echo one >a", named.Outcome{Result: named.Published, Changed: 1}, begin},
+	{mutable, "written again, the time set back", "touch -r a t; echo one >a; touch -r t a; rm t", named.Outcome{Result: named.Unchanged}, begin},
+	{mutable, "other bytes, the time set back", "touch -r a t; echo eno >a; touch -r t a; rm t", named.Outcome{Result: named.Published, Changed: 1},
+		with(layertest.Tree{"a": "eno\n"})},
 	{mutable, "empty directory", "mkdir e", named.Outcome{Result: named.Published}, with(layertest.Tree{"e/": ""})},
 	{mutable, "directory deleted", "rm -r d", named.Outcome{Result: named.Published, Removed: 1}, with(nil, "d/c")},
 	{mutable, "directory made again", "rm -r d; mkdir d; echo n >d/n", named.Outcome{Result: named.Published, Added: 1, Removed: 1},

@@ -1,0 +1,54 @@
+package layers
+
+import (
+	"runtime"
+	"sync"
+)
+
+// crew shares work among goroutines, as many as there are processors, for all
+// that is done with it together.
+type crew struct{ more chan struct{} }
+
+// mostHands bounds the descriptors that are open at a time.
+const mostHands = 8
+
+func newCrew() *crew { return &crew{make(chan struct{}, min(runtime.GOMAXPROCS(0), mostHands)-1)} }
+
+// spread calls work for 0 to n-1, in parts of so many each; a part that nobody
+// is free for is done by the caller. It returns the first error by number.
+func (c *crew) spread(n, each int, work func(int) error) error {
+	parts := (n + each - 1) / each
+	failed := make([]error, parts)
+	var wait sync.WaitGroup
+	for part := range parts {
+		do := func() {
+			for i := part * each; i < min(n, (part+1)*each) && failed[part] == nil; i++ {
+				failed[part] = work(i)
+			}
+		}
+		if part == parts-1 || !c.lend(&wait, do) {
+			do()
+		}
+	}
+	wait.Wait()
+	for _, err := range failed {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lend gives work to another goroutine if there may be one more.
+func (c *crew) lend(wait *sync.WaitGroup, work func()) bool {
+	select {
+	case c.more <- struct{}{}:
+		wait.Go(func() {
+			defer func() { <-c.more }()
+			work()
+		})
+		return true
+	default:
+		return false
+	}
+}
