@@ -21,7 +21,7 @@ type realDir struct {
 // open returns the directory with a descriptor, for [realDir.close]. Where none
 // can be had, as when there are too many, looks go by the path as before.
 func (d realDir) open() realDir {
-	fd, err := openAgain(d.path, unix.O_PATH)
+	fd, err := openAgain(d.path, lookOnly)
 	d.descriptor, d.isOpen = fd, err == nil
 	return d
 }
@@ -78,7 +78,7 @@ func readNames(path string) ([]string, error) {
 	var names []string
 	buffer := make([]byte, 8<<10)
 	for {
-		n, err := again(func() (int, error) { return unix.Getdents(fd, buffer) })
+		n, err := again(func() (int, error) { return unix.ReadDirent(fd, buffer) })
 		if err != nil {
 			return nil, &fs.PathError{Op: "getdents", Path: path, Err: err}
 		}

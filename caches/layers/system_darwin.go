@@ -5,4 +5,5 @@ import "golang.org/x/sys/unix"
 const (
 	noAttribute = unix.ENOATTR    // the error for an extended attribute that is not there
 	noExec      = unix.MNT_NOEXEC // the flag of a file system where nothing can be executed
+	lookOnly    = unix.O_RDONLY   // opens a directory to look names up in it
 )
