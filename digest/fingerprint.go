@@ -142,10 +142,20 @@ func (f *fingerprinter) descend(parent *handle, i *item) {
 	parent.hold(1)
 	f.crew.add(func() {
 		defer parent.release()
-		if dir, err := parent.open(i.name()); err == nil {
+		dir, err := parent.open(i.name())
+		switch {
+		case err == nil:
 			f.visit(dir, i.path)
+		case !isHidden(err):
+			f.problems.add(i.path, readProblem(err))
 		}
 	})
+}
+
+// isHidden reports whether a directory may not be read by this user, or has gone
+// or become something else since its parent was read. All else is a fault.
+func isHidden(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP)
 }
 
 // appendText writes text so that where it ends is beyond doubt.

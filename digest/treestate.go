@@ -15,6 +15,9 @@ type TreeState struct {
 	Disk   int64  // what they take on their disk, in bytes, as far as that tells
 }
 
+// IsEmpty reports whether the directory holds nothing at all.
+func (s TreeState) IsEmpty() bool { return s.Digest == Of(BLAKE3, nil) }
+
 // StateOfTree is [StateFingerprint] for a directory that is copied. Every name
 // counts, those of compiled Python too. Inodes do not, since a copy has others
 // and some network file systems make up new ones after each mount. Permissions

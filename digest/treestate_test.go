@@ -73,3 +73,27 @@ func TestStateOfTreeCountsHolesAsBytesAndNotAsDisk(t *testing.T) {
 		t.Errorf("a hole of 1 GiB was counted as %+v", state)
 	}
 }
+
+func TestAnEmptyDirectoryIsSeenAsOne(t *testing.T) {
+	dir := t.TempDir()
+	for name, want := range map[string]bool{"": true, "folder": false} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		state, err := StateOfTree(t.Context(), dir)
+		if err != nil || state.IsEmpty() != want {
+			t.Errorf("with %q it is empty: %t, %v", name, state.IsEmpty(), err)
+		}
+	}
+}
+
+func TestOnlyWhatIsHiddenCountsByItsName(t *testing.T) {
+	for err, want := range map[error]bool{
+		unix.EACCES: true, unix.EPERM: true, unix.ENOENT: true, unix.ENOTDIR: true, unix.ELOOP: true,
+		unix.EIO: false, unix.ENOTCONN: false, unix.ESTALE: false, unix.EMFILE: false, unix.ETIMEDOUT: false,
+	} {
+		if isHidden(err) != want {
+			t.Errorf("%v is taken for a directory that is hidden: %t", err, !want)
+		}
+	}
+}

@@ -152,8 +152,8 @@ func (r *run) keep(ctx context.Context, outcome *Outcome, observed []results.Obs
 	if !r.request.Results.Write || !r.worthKeeping(outcome) {
 		return
 	}
-	if r.unchanged == nil || !<-r.unchanged {
-		result.Warnings = append(result.Warnings, "the result was not kept: a tool or the host's packages changed while the command ran")
+	if !r.isUnchanged(ctx) {
+		result.Warnings = append(result.Warnings, "the result was not kept: a tool, a payload or the host's packages changed while the command ran")
 		return
 	}
 	record := &results.Record{
@@ -183,6 +183,19 @@ func (r *run) lookAgain() {
 		properties, err := r.surroundings.Properties(context.Background())
 		same <- err == nil && r.request.Action.Key(r.inputs.Root, properties).Digest == r.key.Digest
 	}()
+}
+
+// isUnchanged waits for what lookAgain finds.
+func (r *run) isUnchanged(ctx context.Context) bool {
+	if r.unchanged == nil {
+		return false
+	}
+	select {
+	case same := <-r.unchanged:
+		return same
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // worthKeeping: an answer that depended on what was typed or piped in is not an

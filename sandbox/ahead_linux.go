@@ -98,7 +98,8 @@ func (a *Ahead) run(ctx context.Context, cfg Config, began int64) (Status, error
 	b := a.box
 	a.box = nil
 	if err := b.order(&cfg, limits.group); err != nil {
-		return Status{ExitCode: -1}, errors.Join(err, b.close())
+		_, closeErr := b.close()
+		return Status{ExitCode: -1}, errors.Join(err, closeErr)
 	}
 	s := &supervisor{cfg: &cfg, plan: a.plan, box: b, limits: limits, status: Status{ExitCode: -1}, began: began, clock: time.NewTimer(time.Hour)}
 	s.clock.Stop()
@@ -106,7 +107,9 @@ func (a *Ahead) run(ctx context.Context, cfg Config, began int64) (Status, error
 	if err == nil && !s.ending {
 		b.leave()
 	} else {
-		err = errors.Join(err, b.close())
+		var closeErr error
+		s.status.Stuck, closeErr = b.close()
+		err = errors.Join(err, closeErr)
 	}
 	s.endTerminal()
 	return s.status, err

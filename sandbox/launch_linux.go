@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -112,11 +113,23 @@ func (b *box) leave() {
 	go func() { _ = b.reap() }()
 }
 
+// stuckAfter is how long a sandbox that has to end may take before it is left
+// behind: a process that waits in the kernel for another machine's file system
+// cannot be ended, and process 1 does not end before it.
+const stuckAfter = 5 * time.Second
+
 // close ends the sandbox, if it has not ended, and returns when no process of
-// it is left.
-func (b *box) close() error {
+// it is left, or when the time for that is over.
+func (b *box) close() (isStuck bool, err error) {
 	b.conn.Close()
-	return b.reap()
+	ended := make(chan error, 1)
+	go func() { ended <- b.reap() }()
+	select {
+	case err := <-ended:
+		return false, err
+	case <-time.After(stuckAfter):
+		return true, nil
+	}
 }
 
 func (b *box) reap() error {

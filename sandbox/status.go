@@ -17,6 +17,10 @@ type Status struct {
 	TimedOut bool
 	// Killed says that the context was cancelled before the command had ended.
 	Killed bool
+	// Stuck says that a process was killed and is still there: it waits in the
+	// kernel, for a network share that does not answer, say, and ends when that
+	// is over. It runs nothing any more.
+	Stuck bool
 	// Struck are the limits that struck before the command had ended, which was
 	// then ended because of them; in the order in which they were noticed.
 	Struck []Limit

@@ -55,7 +55,7 @@ func newApp() *cli.Command {
 		},
 		Commands: append([]*cli.Command{
 			runCommand(), shellCommand(), digestCommand(), cacheCommand(), doctorCommand(), demoCommand(), versionCommand(), helpCommand(),
-			copyPayloadCommand(),
+			copyPayloadCommand(), lookPayloadCommand(),
 		}, laterCommands("build", "plan", "explain", "worker", "serve")...),
 		EnableShellCompletion:           true,
 		ConfigureShellCompletionCommand: describeCompletion,

@@ -146,7 +146,7 @@ func prepare(ctx context.Context, command *cli.Command, options *runOptions) (ex
 		return none, nil, err
 	}
 	home, _ := os.UserHomeDir()
-	if err := wanted.RefuseSecrets(home); err != nil {
+	if err := wanted.RefuseSecrets(home, func(path string) (string, error) { return resolvePayload(ctx, path) }); err != nil {
 		return none, nil, err
 	}
 	if options.json != "" && options.json != "-" {

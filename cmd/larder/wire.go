@@ -107,7 +107,7 @@ func (w *workshop) runner() *local.Runner {
 	program, _ := os.Executable() // without it a script looks along PATH
 	return local.New(local.Config{
 		Layout: w.layout, Blobs: w.blobs, Named: w.named, Journal: w.journal,
-		Payloads: w.payloads, CopyPayload: w.copyInBackground,
+		Payloads: w.payloads, CopyPayload: w.copyInBackground, LookPayload: lookPayload,
 		Path: filepath.SplitList(os.Getenv("PATH")), Home: home, Env: os.Getenv,
 		ProgramIndex: w.indexFile("programs"), Grace: grace / 2, Program: program,
 		Spares: []string{os.TempDir(), "/dev/shm"}, Broken: w.broken, Untended: !w.background,

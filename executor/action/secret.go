@@ -28,21 +28,23 @@ func systemSecrets() []string {
 // a program that is not trusted, or a result that is shared, has no use for them.
 // home is the caller's home directory, root's counts for everybody. Inputs by
 // wildcards are not looked at. All that is refused is in the error, with what to
-// do.
-func (a *Action) RefuseSecrets(home string) error {
+// do. resolve follows the links of a payload's path, as filepath.EvalSymlinks does:
+// what is on another machine may never answer.
+func (a *Action) RefuseSecrets(home string, resolve func(path string) (string, error)) error {
 	var places []string
 	for _, one := range []string{home, "/root"} {
 		for _, name := range homeSecrets() {
 			places = append(places, filepath.Join(one, name))
 		}
 	}
-	s := secrets{append(places, systemSecrets()...)}
+	s := secrets{append(places, systemSecrets()...), filepath.EvalSymlinks}
+	remote := secrets{s.places, resolve}
 	var refused []error
 	for _, path := range a.Tools {
 		refused = append(refused, s.refuse("tool", path, "name with --tool only the folder or the program that the command needs"))
 	}
 	for _, p := range a.Payloads {
-		refused = append(refused, s.refuse("payload", p.Host, "name with --payload only the folder that the command needs"))
+		refused = append(refused, remote.refuse("payload", p.Host, "name with --payload only the folder that the command needs"))
 	}
 	for _, pattern := range a.Inputs {
 		if strings.HasPrefix(pattern, "!") || strings.ContainsAny(pattern, `*?[\`) {
@@ -54,11 +56,14 @@ func (a *Action) RefuseSecrets(home string) error {
 }
 
 // secrets are absolute paths that no command needs to see.
-type secrets struct{ places []string }
+type secrets struct {
+	places  []string
+	resolve func(path string) (string, error)
+}
 
 // refuse looks at a path as it was given and at where its links lead to.
 func (s secrets) refuse(what, path, advice string) error {
-	real, err := filepath.EvalSymlinks(path)
+	real, err := s.resolve(path)
 	if err != nil {
 		real = path
 	}

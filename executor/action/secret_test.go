@@ -38,7 +38,7 @@ func TestSecretsAreRefused(t *testing.T) {
 		"what could hold some": {Action{Tools: []string{home + "/.config"}}, ""},
 		"left out":             {Action{Root: home, Inputs: []string{"src", "!.ssh", "*.py"}}, ""},
 	} {
-		err := c.action.RefuseSecrets(home)
+		err := c.action.RefuseSecrets(home, filepath.EvalSymlinks)
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%s: refused: %v", name, err)

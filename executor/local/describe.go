@@ -24,7 +24,7 @@ func (r *Runner) Describe(ctx context.Context, a *action.Action) (executor.Surro
 	if err != nil {
 		return executor.Surroundings{}, err
 	}
-	large, err := payloads(ctx, a)
+	large, err := r.payloads(ctx, a)
 	if err != nil {
 		return executor.Surroundings{}, err
 	}
@@ -49,7 +49,7 @@ type scene struct {
 func (r *Runner) states(s scene) func(ctx context.Context) ([]action.Property, error) {
 	var asked atomic.Bool
 	return func(ctx context.Context) ([]action.Property, error) {
-		look := payloadSource.look
+		look := func(p payloadSource, ctx context.Context) (payload.Source, error) { return p.look(ctx) }
 		if !asked.Swap(true) {
 			look = func(p payloadSource, _ context.Context) (payload.Source, error) { return p.first() }
 		}

@@ -82,6 +82,9 @@ func (a *attempt) judgeLimits() {
 	if a.status.TimedOut {
 		a.hit(action.LimitTimeout)
 	}
+	if a.status.Stuck {
+		a.warn("a process of the command was killed and is still there: it waits in the kernel, mostly for a network share that does not answer, and ends when that does")
+	}
 	for _, limit := range a.status.Loose {
 		text := looseText(limit)
 		if cause := a.status.LooseCause; cause != nil {

@@ -38,6 +38,10 @@ type Config struct {
 	// makes the wanted copy with this id and goes on after this one; nil is none.
 	Payloads    *payload.Store
 	CopyPayload func(id string) error
+	// LookPayload takes the state of the directory that a host path leads to; nil is
+	// [payload.Look]. What is on another machine may answer late or never, so it
+	// has to return when its context ends.
+	LookPayload func(ctx context.Context, path string) (payload.Source, error)
 	// Path, Home and Env describe the caller: where its programs are.
 	Path []string
 	Home string

@@ -16,26 +16,32 @@ import (
 // and the copy, and once more when somebody asks whether it has changed.
 type payloadSource struct {
 	wanted action.Payload
+	look   func(context.Context) (payload.Source, error) // the state as it is now
 	first  func() (payload.Source, error)
 }
 
 // payloads finds the payloads of an action. Taking their state costs a look at
 // every name, so it waits until somebody asks.
-func payloads(ctx context.Context, a *action.Action) ([]payloadSource, error) {
+func (r *Runner) payloads(ctx context.Context, a *action.Action) ([]payloadSource, error) {
 	var sources []payloadSource
 	for _, wanted := range a.Payloads {
-		if _, err := payload.Resolve(wanted.Host); err != nil {
-			return nil, fmt.Errorf("%w; check the --payload flag", err)
+		if payload.Afar(wanted.Host) == "" {
+			if _, err := payload.Resolve(wanted.Host); err != nil {
+				return nil, fmt.Errorf("%w; check the --payload flag", err)
+			}
 		}
-		first := sync.OnceValues(func() (payload.Source, error) { return payload.Look(ctx, wanted.Host) })
-		sources = append(sources, payloadSource{wanted, first})
+		look := func(ctx context.Context) (payload.Source, error) { return r.lookPayload(ctx, wanted.Host) }
+		first := sync.OnceValues(func() (payload.Source, error) { return look(ctx) })
+		sources = append(sources, payloadSource{wanted, look, first})
 	}
 	return sources, nil
 }
 
-// look takes the state as it is now.
-func (p payloadSource) look(ctx context.Context) (payload.Source, error) {
-	return payload.Look(ctx, p.wanted.Host)
+func (r *Runner) lookPayload(ctx context.Context, path string) (payload.Source, error) {
+	if r.config.LookPayload != nil {
+		return r.config.LookPayload(ctx, path)
+	}
+	return payload.Look(ctx, path)
 }
 
 // payloadProperties are the part of the key that payloads have: where each is
@@ -77,6 +83,9 @@ func (a *attempt) viewPayloads(ctx context.Context) error {
 			if err := a.runner.config.CopyPayload(source.ID()); err != nil {
 				problem = fmt.Errorf("no process for the copy could be started: %w", err)
 			}
+		}
+		if source.State.IsEmpty() {
+			a.warn("payload %s is an empty directory; if it is a share, see whether it is mounted", one.wanted.Host)
 		}
 		if problem != nil {
 			a.warn("payload %s has no local copy, so the command works on the original: %v", one.wanted.Host, problem)

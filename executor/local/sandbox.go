@@ -60,6 +60,9 @@ func (a *attempt) run(ctx context.Context) error {
 	start := time.Now()
 	a.status, err = a.job.Surroundings.Handle.(scene).early.run(ctx, config)
 	a.emitRun(start)
+	if a.status.Stuck {
+		cancel() // its output has no end
+	}
 	_ = a.logs.finish(ctx) // what it could not keep is told when it is committed
 	if err != nil {
 		return a.refuseSetup(err)
