@@ -16,6 +16,7 @@ const bounded = 30 * time.Second
 // TestPayloadsOnANetworkShare mounts folders of this machine over ssh and FUSE,
 // where the other side can be stopped, killed and changed.
 func TestPayloadsOnANetworkShare(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	server := newSSHServer(t)
 	for name, test := range map[string]func(*netShare){
 		"is copied once and used from here":    isCopiedOnce,
