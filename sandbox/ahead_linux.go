@@ -20,12 +20,14 @@ type Ahead struct {
 	limits guard
 }
 
-// Start begins to make a sandbox. Of cfg only View, Network, AllowUserns, Hostname
-// and Limits count; Private, mounts and the command follow with [Ahead.Run]. It
-// returns as soon as process 1 and the control group for Limits are there; whether
-// the sandbox can be made is told by the run.
-func Start(cfg Config) (*Ahead, error) {
-	a, err := begin(&Config{View: cfg.View, Network: cfg.Network, AllowUserns: cfg.AllowUserns, Hostname: cfg.Hostname}, nil)
+// Start begins to make a sandbox for the view that look gives, and calls look
+// while the kernel makes the namespaces. Of cfg only Network, AllowUserns,
+// Hostname and Limits count; Private, mounts and the command follow with
+// [Ahead.Run]. It returns when what process 1 has to do for that view is known, and
+// the control group for Limits is there; whether the sandbox can be made is
+// told by the run.
+func Start(cfg Config, look func() View) (*Ahead, error) {
+	a, err := begin(&Config{Network: cfg.Network, AllowUserns: cfg.AllowUserns, Hostname: cfg.Hostname}, look, nil)
 	if err == nil {
 		a.limits = holdTo(cfg.Limits)
 	}
@@ -33,17 +35,23 @@ func Start(cfg Config) (*Ahead, error) {
 }
 
 // begin starts a sandbox without the mounts of the view that the targets cover.
-func begin(cfg *Config, targets []string) (*Ahead, error) {
-	a := &Ahead{cfg: *cfg}
-	var err error
-	if a.facts, err = surveyHost(cfg); err != nil {
+func begin(cfg *Config, look func() View, targets []string) (*Ahead, error) {
+	plan, err := newProgram()
+	if err != nil {
 		return nil, err
 	}
-	if a.plan, err = planBase(cfg, a.facts, targets); err != nil {
+	a := &Ahead{cfg: *cfg, plan: plan}
+	if a.box, err = launch(cfg, plan); err != nil {
+		plan.arena.free()
 		return nil, err
 	}
-	if a.box, err = launch(cfg, a.plan); err != nil {
-		a.plan.arena.free()
+	a.cfg.View = look()
+	if a.facts, err = surveyHost(&a.cfg); err == nil {
+		plan.planBase(&a.cfg, a.facts, targets)
+		err = a.box.tell(request{kind: requestBase})
+	}
+	if err != nil {
+		a.leave()
 		return nil, err
 	}
 	return a, nil
@@ -126,7 +134,7 @@ func (a *Ahead) plans(cfg *Config) error {
 	}
 	if !a.plan.planRun(cfg, a.facts) {
 		a.leave()
-		again, err := begin(cfg, cfg.targets())
+		again, err := begin(cfg, cfg.view, cfg.targets())
 		if err != nil {
 			return err
 		}
@@ -142,6 +150,8 @@ func (a *Ahead) plans(cfg *Config) error {
 	}
 	return nil
 }
+
+func (cfg *Config) view() View { return cfg.View }
 
 // targets lists where cfg mounts something itself.
 func (cfg *Config) targets() []string {

@@ -16,7 +16,7 @@ import (
 // ahead starts a sandbox before its command is known, and runs it.
 func ahead(t *testing.T, script string, adjust func(*Config)) result {
 	t.Helper()
-	a, err := Start(Config{View: SystemView()})
+	a, err := Start(Config{}, SystemView)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestAheadBeginsAgainForAMountThatCoversOthers(t *testing.T) {
 	write(t, filepath.Join(below, "own"), "below")
 	view := SystemView()
 	view.Binds = append(view.Binds, Bind{Source: below, Target: "/opt/deep"})
-	a, err := Start(Config{View: view})
+	a, err := Start(Config{}, func() View { return view })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestAheadBeginsAgainForAMountThatCoversOthers(t *testing.T) {
 
 func TestAheadServesOneRun(t *testing.T) {
 	requireSandbox(t)
-	a, err := Start(Config{View: SystemView()})
+	a, err := Start(Config{}, SystemView)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,8 +81,11 @@ func TestAheadServesOneRun(t *testing.T) {
 
 func TestAheadThatIsNotWantedGoes(t *testing.T) {
 	requireSandbox(t)
-	a, err := Start(Config{View: SystemView()})
+	a, err := Start(Config{}, SystemView)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.box.birth(); err != nil {
 		t.Fatal(err)
 	}
 	pid := a.box.pid

@@ -83,9 +83,13 @@ func BenchmarkPlan(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		p, err := planBase(&cfg, known, nil)
-		if err != nil || !p.planRun(&cfg, known) {
-			b.Fatal("no plan", err)
+		p, err := newProgram()
+		if err != nil {
+			b.Fatal(err)
+		}
+		p.planBase(&cfg, known, nil)
+		if !p.planRun(&cfg, known) {
+			b.Fatal("no plan")
 		}
 		p.arena.free()
 	}
@@ -105,7 +109,7 @@ func BenchmarkAhead(b *testing.B) {
 	cfg := Config{View: SystemView(), Args: []string{"/usr/bin/true"}, Private: b.TempDir()}
 	for b.Loop() {
 		b.StopTimer()
-		a, err := Start(cfg)
+		a, err := Start(cfg, cfg.view)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -26,15 +26,20 @@ func processOne(p *program) {
 		// What the caller ignores or handles is no concern of the processes here.
 		syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, signal, uintptr(unsafe.Pointer(&m.action)), 0, 8, 0, 0)
 	}
-	if !follow(m, p.first) {
-		fail(m, 0)
-	}
-	if !await(m) {
+	o := p.orders
+	connect(m)
+	if !await(m, requestBase) {
 		quit(1)
 	}
-	o := p.orders
+	if !follow(m, o.base) {
+		fail(m, 0)
+	}
+	if !await(m, requestGo) {
+		quit(1)
+	}
+	take(m)
 	if !follow(m, o.setup) {
-		fail(m, len(p.first))
+		fail(m, len(o.base))
 	}
 	m.poll[0] = pollEntry{fd: int32(m.regs[regSignals]), events: unix.POLLIN}
 	m.poll[1] = pollEntry{fd: fdControl, events: unix.POLLIN}
@@ -61,28 +66,45 @@ func fail(m *memory, begin int) {
 	quit(1)
 }
 
-// await sleeps until the creator says go, and takes the files that come with
-// it. It reports false when the creator is gone, or wants no sandbox any more.
+// connect closes all that the fork inherited but the connection to the creator.
+//
+//go:nosplit
+//go:norace
+func connect(m *memory) {
+	syscall.RawSyscall6(syscall.SYS_DUP3, m.regs[int(regGiven)+fdControl], fdControl, 0, 0, 0, 0)
+	syscall.RawSyscall6(unix.SYS_CLOSE_RANGE, fdCount, uintptr(^uint32(0)), 0, 0, 0, 0)
+}
+
+// await sleeps until the creator says that a part of the plan is there. It
+// reports false when the creator is gone, or wants no sandbox any more.
 //
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func await(m *memory) bool {
+func await(m *memory, kind uint32) bool {
 	for {
+		m.message.size = unsafe.Sizeof(m.control) // the kernel leaves what it used
 		n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVMSG, fdControl, uintptr(unsafe.Pointer(&m.message)), unix.MSG_CMSG_CLOEXEC, 0, 0, 0)
-		if errno == syscall.EINTR {
-			continue
+		if errno != syscall.EINTR {
+			return errno == 0 && n == unsafe.Sizeof(m.request) && m.request.kind == kind
 		}
-		if errno != 0 || n != unsafe.Sizeof(m.request) || m.request.kind != requestGo || m.control.kind != unix.SCM_RIGHTS {
-			return false
-		}
-		for i := 0; i < fdControl; i++ {
-			m.regs[int(regGiven)+i] = uintptr(m.control.files[i])
-		}
-		for i := 0; i < groupFiles; i++ { // those that did not come are not used
-			m.regs[int(regGroup)+i] = uintptr(m.control.files[fdControl+i])
-		}
-		return true
+	}
+}
+
+// take puts the files that came with the last request into registers. Those of
+// a control group that did not come are not used.
+//
+//go:nosplit
+//go:norace
+func take(m *memory) {
+	if m.control.kind != unix.SCM_RIGHTS {
+		quit(1)
+	}
+	for i := 0; i < fdControl; i++ {
+		m.regs[int(regGiven)+i] = uintptr(m.control.files[i])
+	}
+	for i := 0; i < groupFiles; i++ {
+		m.regs[int(regGroup)+i] = uintptr(m.control.files[fdControl+i])
 	}
 }
 

@@ -17,11 +17,15 @@ import (
 
 // box is a running sandbox as its creator sees it.
 type box struct {
-	pid  int
-	conn *os.File // to process 1; its end is the end of the sandbox
+	conn  *os.File      // to process 1; its end is the end of the sandbox
+	born  chan struct{} // closed when there is a process 1, or an errno
+	pid   int
+	errno syscall.Errno // why there is no process 1
 }
 
-// launch forks process 1 of the sandbox that p begins.
+// launch forks process 1 of the sandbox that p begins. The kernel takes a
+// millisecond for its namespaces, so that is not waited for: what process 1 is to
+// do can be sent already.
 func launch(cfg *Config, p *program) (*box, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -30,26 +34,31 @@ func launch(cfg *Config, p *program) (*box, error) {
 	defer unix.Close(pair[1])
 	// Above the numbers that process 1 has a use for.
 	control, err := unix.FcntlInt(uintptr(pair[1]), unix.F_DUPFD_CLOEXEC, fdCount)
+	if err == nil {
+		err = unix.SetNonblock(pair[0], true)
+	}
 	if err != nil {
 		unix.Close(pair[0])
 		return nil, fmt.Errorf("sandbox: connect to process 1: %w", err)
 	}
-	defer unix.Close(control)
 	p.memory.regs[int(regGiven)+fdControl] = uintptr(control)
-	pid, errno := fork(p, cloneFlags(cfg))
-	if errno != 0 {
-		unix.Close(pair[0])
-		return nil, &SetupError{Stage: stageClone, Errno: errno}
-	}
-	return newBox(pid, pair[0])
+	b := &box{conn: os.NewFile(uintptr(pair[0]), "sandbox"), born: make(chan struct{})}
+	flags := cloneFlags(cfg)
+	go func() {
+		b.pid, b.errno = fork(p, flags)
+		unix.Close(control)
+		close(b.born)
+	}()
+	return b, nil
 }
 
-func newBox(pid, fd int) (*box, error) {
-	if err := unix.SetNonblock(fd, true); err != nil {
-		unix.Close(fd)
-		return nil, fmt.Errorf("sandbox: connect to process 1: %w", err)
+// birth waits for process 1, and says why there is none.
+func (b *box) birth() error {
+	<-b.born
+	if b.errno != 0 {
+		return &SetupError{Stage: stageClone, Errno: b.errno}
 	}
-	return &box{pid: pid, conn: os.NewFile(uintptr(fd), "sandbox")}, nil
+	return nil
 }
 
 func cloneFlags(cfg *Config) uintptr {
@@ -63,8 +72,27 @@ func cloneFlags(cfg *Config) uintptr {
 	return uintptr(flags)
 }
 
+// tell sends a request that process 1 waits for, with files. One that is gone has
+// said why, for read to find.
+func (b *box) tell(r request, files ...int) error {
+	conn, err := b.conn.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("sandbox: %s: %w", stageStdio, err)
+	}
+	data := unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r))
+	var rights []byte
+	if len(files) > 0 {
+		rights = unix.UnixRights(files...)
+	}
+	controlErr := conn.Control(func(fd uintptr) { err = unix.Sendmsg(int(fd), data, rights, nil, unix.MSG_NOSIGNAL) })
+	if err = errors.Join(err, controlErr); err != nil && !errors.Is(err, unix.EPIPE) && !errors.Is(err, unix.ECONNRESET) {
+		return fmt.Errorf("sandbox: %s: %w", stageStdio, err)
+	}
+	return nil
+}
+
 // order sends process 1 on its way, with the standard files of cfg and those of
-// the control group. One that is gone has said why, for read to find.
+// the control group.
 func (b *box) order(cfg *Config, group *cgroup.Group) error {
 	var files []int
 	for _, file := range []*os.File{cfg.Stdin, cfg.Stdout, cfg.Stderr, cfg.Log} {
@@ -78,18 +106,7 @@ func (b *box) order(cfg *Config, group *cgroup.Group) error {
 		}
 		files = append(files, int(file.Fd()))
 	}
-	files = append(files, filesOf(group)...)
-	conn, err := b.conn.SyscallConn()
-	if err != nil {
-		return fmt.Errorf("sandbox: %s: %w", stageStdio, err)
-	}
-	request := request{kind: requestGo}
-	data := unsafe.Slice((*byte)(unsafe.Pointer(&request)), unsafe.Sizeof(request))
-	controlErr := conn.Control(func(fd uintptr) { err = unix.Sendmsg(int(fd), data, unix.UnixRights(files...), nil, unix.MSG_NOSIGNAL) })
-	if err = errors.Join(err, controlErr); err != nil && !errors.Is(err, unix.EPIPE) && !errors.Is(err, unix.ECONNRESET) {
-		return fmt.Errorf("sandbox: %s: %w", stageStdio, err)
-	}
-	return nil
+	return b.tell(request{kind: requestGo}, append(files, filesOf(group)...)...)
 }
 
 // read waits for the next record; false says that process 1 is gone.
@@ -133,6 +150,9 @@ func (b *box) close() (isStuck bool, err error) {
 }
 
 func (b *box) reap() error {
+	if b.birth() != nil {
+		return nil // which the run has told
+	}
 	for {
 		_, err := syscall.Wait4(b.pid, nil, 0, nil)
 		switch {
@@ -146,4 +166,8 @@ func (b *box) reap() error {
 }
 
 // destroy kills process 1, and with it all others, whatever it is doing.
-func (b *box) destroy() { _ = syscall.Kill(b.pid, syscall.SIGKILL) }
+func (b *box) destroy() {
+	if b.birth() == nil {
+		_ = syscall.Kill(b.pid, syscall.SIGKILL)
+	}
+}

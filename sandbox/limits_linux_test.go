@@ -180,7 +180,7 @@ func TestWithoutControlGroups(t *testing.T) {
 func TestGroupsThatAreMadeAhead(t *testing.T) {
 	requireGroups(t, LimitCPUTime)
 	ahead := func() *Ahead {
-		a, err := Start(Config{View: SystemView(), Limits: Limits{CPUTime: time.Minute}})
+		a, err := Start(Config{Limits: Limits{CPUTime: time.Minute}}, SystemView)
 		if err != nil {
 			t.Fatal(err)
 		}

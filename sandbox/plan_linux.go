@@ -27,17 +27,12 @@ var (
 // planBase makes the first part of a plan, of what does not depend on what will
 // run: all of a sandbox but its own mounts, and those that one of avoid would
 // cover. It asks the host nothing: what it needs to know is in f.
-func planBase(cfg *Config, f facts, avoid []string) (*program, error) {
-	shared, err := newArena()
-	if err != nil {
-		return nil, err
-	}
+func (p *program) planBase(cfg *Config, f facts, avoid []string) {
 	var root tree
 	if cfg.Isolation == Namespaces {
 		root = layOutBase(cfg, f)
 	}
-	p := &program{arena: shared, root: root, made: map[string]bool{"/": true}, memory: &place[memory](shared, 1)[0], orders: &place[orders](shared, 1)[0]}
-	p.prepareMessage()
+	p.root, p.made = root, map[string]bool{"/": true}
 	covered := func(m mount) bool {
 		return slices.ContainsFunc(avoid, func(target string) bool { return inside(m.target, root.resolve(target)) })
 	}
@@ -46,21 +41,20 @@ func planBase(cfg *Config, f facts, avoid []string) (*program, error) {
 			p.placed = append(p.placed, m)
 		}
 	}
-	t := &table{steps: make([]step, 0, 256), arena: shared}
+	t := &table{steps: make([]step, 0, 256), arena: p.arena}
 	if cfg.Isolation == Directory {
 		t.planAmong(f, p.memory)
 	} else {
 		t.planApart(cfg, f, p)
 	}
 	p.setup = t.steps
-	p.first = t.calls(t.steps)
-	return p, nil
+	p.orders.base = t.calls(t.steps)
 }
 
 // planApart is the first part for namespaces.
 func (t *table) planApart(cfg *Config, f facts, p *program) {
 	t.mapUser(f)
-	t.takeControl()
+	t.holdNothing()
 	t.forgetArguments(f)
 	t.makeRoot(p.made, &p.root)
 	t.mountPoints(p.made, nil, p.placed)
@@ -72,7 +66,7 @@ func (t *table) planApart(cfg *Config, f facts, p *program) {
 // planAmong is the first part for a directory: process 1 is one of the processes
 // of the machine, and the kernel gives it those of its own whose parents are gone.
 func (t *table) planAmong(f facts, m *memory) {
-	t.takeControl()
+	t.holdNothing()
 	t.forgetArguments(f)
 	t.at(stageSuper, "")
 	t.call(unix.SYS_PRCTL, num(unix.PR_SET_CHILD_SUBREAPER), num(1), num(0), num(0), num(0))
@@ -144,12 +138,10 @@ func (t *table) writeAndClose(content []byte) {
 
 func (t *table) close(r register) { t.call(unix.SYS_CLOSE, r.operand()) }
 
-// takeControl closes all that the fork inherited but the connection to the
-// creator. Until the creator gives the standard files, there is nothing in them.
-func (t *table) takeControl() {
+// holdNothing puts nothing into the places of the standard files until the
+// creator gives them.
+func (t *table) holdNothing() {
 	t.at(stageStdio, "/dev/null")
-	t.call(unix.SYS_DUP3, (regGiven + fdControl).operand(), num(fdControl), num(0))
-	t.call(unix.SYS_CLOSE_RANGE, num(fdCount), num(uint32(^uint32(0))), num(0))
 	t.call(unix.SYS_OPENAT, atCWD, t.text("/dev/null"), num(unix.O_RDWR|unix.O_CLOEXEC)).into(regFile)
 	for fd := range fdControl {
 		t.call(unix.SYS_DUP3, regFile.operand(), num(fd), num(0))

@@ -27,11 +27,12 @@ func planned(t testing.TB, cfg Config) *program {
 	if err := cfg.validate(); err != nil {
 		t.Fatal(err)
 	}
-	p, err := planBase(&cfg, f, cfg.targets())
+	p, err := newProgram()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.arena.free)
+	p.planBase(&cfg, f, cfg.targets())
 	if !p.planRun(&cfg, f) {
 		t.Fatal("the second part does not fit the first")
 	}

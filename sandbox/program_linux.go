@@ -26,12 +26,11 @@ const (
 )
 
 // program is a plan in two parts. Process 1 begins with the first while the
-// second is made.
+// second is made, and is itself made before there is any.
 type program struct {
 	arena  *arena
 	memory *memory // in arena
 	orders *orders // in arena
-	first  []call  // in arena
 	// What messages need to know.
 	setup  []step // of both parts
 	stages [stageCount]process
@@ -41,6 +40,17 @@ type program struct {
 	made   map[string]bool
 }
 
+// newProgram makes a plan that is empty.
+func newProgram() (*program, error) {
+	shared, err := newArena()
+	if err != nil {
+		return nil, err
+	}
+	p := &program{arena: shared, memory: &place[memory](shared, 1)[0], orders: &place[orders](shared, 1)[0]}
+	p.prepareMessage()
+	return p, nil
+}
+
 // process is one of the three stages as messages name it.
 type process struct {
 	program string // as the caller named it
@@ -48,9 +58,10 @@ type process struct {
 	files   []string // one for each execve to try
 }
 
-// orders is the second part as process 1 reads it.
+// orders is a plan as process 1 reads it.
 type orders struct {
-	setup    []call
+	base     []call // there when requestBase comes
+	setup    []call // there, as all that follows, when requestGo comes
 	stages   [stageCount]order
 	announce int32 // 1 when the start of a stage is to be reported
 }
@@ -155,6 +166,7 @@ const (
 	requestKill                  // SIGKILL for all processes but process 1, in any stage or in one
 	requestSkip                  // do not start the command
 	requestForeground            // give the terminal to the command
+	requestBase                  // the first part of the plan is there
 	requestGo                    // the second part is there; brings the standard files
 )
 

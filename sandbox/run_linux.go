@@ -3,6 +3,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -31,7 +32,7 @@ func Run(ctx context.Context, cfg Config) (Status, error) {
 	if err := cfg.validate(); err != nil {
 		return status, err
 	}
-	ahead, err := begin(&cfg, cfg.targets())
+	ahead, err := begin(&cfg, cfg.view, cfg.targets())
 	if err != nil {
 		return status, err
 	}
@@ -112,7 +113,7 @@ func (s *supervisor) verdict() error {
 	s.clock.Stop()
 	s.check() // a process that is starting takes process 1 along when it is out of memory
 	if s.failure == nil && !s.complete() && !s.ending {
-		return ErrLost
+		return cmp.Or(s.box.birth(), ErrLost)
 	}
 	return s.failure
 }

@@ -26,7 +26,7 @@ func OverlayWorks(string) error { return ErrUnsupported }
 type Ahead struct{}
 
 // Start returns ErrUnsupported.
-func Start(Config) (*Ahead, error) { return nil, ErrUnsupported }
+func Start(Config, func() View) (*Ahead, error) { return nil, ErrUnsupported }
 
 // Run returns ErrUnsupported.
 func (*Ahead) Run(context.Context, Config) (Status, error) { return Status{}, ErrUnsupported }

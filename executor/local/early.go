@@ -2,7 +2,6 @@ package local
 
 import (
 	"context"
-	"sync"
 
 	"larder/executor/action"
 	"larder/sandbox"
@@ -16,8 +15,7 @@ type early struct {
 	view    func() sandbox.View
 	userns  bool
 	limits  sandbox.Limits
-	once    sync.Once
-	made    chan *sandbox.Ahead
+	ahead   *sandbox.Ahead
 }
 
 // viewOf is what of the host an action sees beside what is its own.
@@ -28,14 +26,10 @@ func viewOf(host action.Host) func() sandbox.View {
 	return sandbox.SystemView
 }
 
-// begin starts to make the sandbox, on the side.
+// begin starts to make the sandbox. One that could not be started says so when
+// the run tries again.
 func (e *early) begin() {
-	e.made = make(chan *sandbox.Ahead, 1)
-	go func() {
-		// One that could not be started says so when the run tries again.
-		ahead, _ := sandbox.Start(sandbox.Config{View: e.view(), Network: e.network, AllowUserns: e.userns, Limits: e.limits})
-		e.made <- ahead
-	}()
+	e.ahead, _ = sandbox.Start(sandbox.Config{Network: e.network, AllowUserns: e.userns, Limits: e.limits}, e.view)
 }
 
 // run runs a command in the sandbox that was begun, or in a new one.
@@ -55,9 +49,8 @@ func (e *early) drop() {
 }
 
 // take returns the sandbox the first time, if one was begun and could be.
-func (e *early) take() (ahead *sandbox.Ahead) {
-	if e.made != nil {
-		e.once.Do(func() { ahead = <-e.made })
-	}
+func (e *early) take() *sandbox.Ahead {
+	ahead := e.ahead
+	e.ahead = nil
 	return ahead
 }

@@ -116,7 +116,7 @@ func (a *attempt) configure(ctx context.Context) (sandbox.Config, error) {
 		stdout, stderr = streams.Direct, streams.Direct
 	}
 	return sandbox.Config{
-		View: viewOf(wanted.Host)(), Binds: slices.Concat(toolBinds, binds, a.payloadBinds()), Overlays: overlays,
+		Binds: slices.Concat(toolBinds, binds, a.payloadBinds()), Overlays: overlays,
 		Private: private, Network: networkOf(wanted.Network), AllowUserns: wanted.Userns,
 		Args: a.command(seen), Env: environment(wanted, seen.bins),
 		Setup: shell(wanted.Setup), Teardown: shell(wanted.Teardown),
