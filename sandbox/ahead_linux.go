@@ -68,7 +68,6 @@ func (a *Ahead) Close() {
 
 func (a *Ahead) leave() {
 	a.box.leave()
-	a.plan.arena.free()
 	a.box = nil
 }
 
@@ -102,7 +101,6 @@ func (a *Ahead) run(ctx context.Context, cfg Config, began int64) (Status, error
 		}
 		return Status{ExitCode: -1}, err
 	}
-	defer a.plan.arena.free()
 	b := a.box
 	a.box = nil
 	if err := b.order(&cfg, limits.group); err != nil {

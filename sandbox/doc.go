@@ -8,7 +8,8 @@
 // A root of its own with only what the [Config] lists: a [View] of the host
 // (read-only), binds, overlays, and what every sandbox has: /proc (read-only),
 // a minimal /dev, a private /tmp, an empty writable home, and made-up user and
-// host names. User, mount, pid, ipc and uts namespaces are always its own, the
+// host names. Process 1 of the sandbox, which has the memory of the caller, is
+// out of sight. User, mount, pid, ipc and uts namespaces are always its own, the
 // network one unless [NetworkHost] is asked for. It has no capabilities, can
 // gain no privileges, and a seccomp filter refuses the system calls that only
 // serve to break out. All of this holds for root as well.
@@ -20,8 +21,8 @@
 //
 // First a plan, then its effect. The plan is a table of system calls with all
 // their arguments; making it needs no kernel and is tested without one. The
-// effect is one clone of the calling process whose child works through the
-// table with raw system calls. That child stays as process 1 of the new pid
+// effect is one clone of the calling process whose child, on a stack of its own
+// in the same memory, works through the table with raw system calls. That child stays as process 1 of the new pid
 // namespace: it starts the set-up, the command and the tear-down one after the
 // other, reaps what they leave, and reports on a socket. No helper program is
 // executed, which is where other sandboxes spend most of their time.

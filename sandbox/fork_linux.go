@@ -3,7 +3,6 @@
 package sandbox
 
 import (
-	"runtime"
 	"syscall"
 	_ "unsafe" // for go:linkname
 )
@@ -20,34 +19,33 @@ func beforeFork()
 func afterFork()
 
 // vforkClone makes the system call number, clone or clone3, whose flags hold
-// CLONE_VM and CLONE_VFORK, with its first two arguments, and zero for the rest.
+// CLONE_VFORK, with its first two arguments, and zero for the rest.
 // It returns twice, with the child first, on one stack: the id of the child, zero
 // in the child, or a negative errno.
 //
 //go:noescape
 func vforkClone(number, first, second uintptr) uintptr
 
-// fork starts process 1 of a new sandbox. The child works through p and never
-// returns. Its memory is a copy of the caller's, of which nothing but p and
-// the stack is used; all signals stay blocked in it.
+// cloneOnto makes the system call clone, whose flags hold CLONE_VM, with a stack of
+// its own for the child, which runs [processOne]. It returns in the parent only:
+// the id of the child, or a negative errno.
+//
+//go:noescape
+func cloneOnto(flags, stack uintptr, m *memory, o *orders) uintptr
+
+// fork starts process 1 of a new sandbox. It shares the memory of the caller and
+// uses nothing of it but the code and the arena of p, in which its stack is as
+// well: a copy of the memory would cost the caller a page fault for each page
+// that it writes to while process 1 is there. All signals are blocked in it.
 //
 //go:norace
 //go:nocheckptr
 func fork(p *program, flags uintptr) (int, syscall.Errno) {
-	pid, errno := forkLocked(p, flags)
-	runtime.KeepAlive(p)
-	return int(pid), errno
-}
-
-//go:norace
-//go:noinline
-//go:nocheckptr
-func forkLocked(p *program, flags uintptr) (uintptr, syscall.Errno) {
 	beforeFork()
-	pid, _, errno := syscall.RawSyscall6(syscall.SYS_CLONE, flags, 0, 0, 0, 0, 0)
-	if errno == 0 && pid == 0 {
-		processOne(p)
-	}
+	pid := cloneOnto(flags, p.stack, p.memory, p.orders)
 	afterFork()
-	return pid, errno
+	if failure := -int(pid); failure > 0 {
+		return 0, syscall.Errno(failure)
+	}
+	return int(pid), 0
 }

@@ -177,9 +177,18 @@ func TestSetUserIDProgramsArePowerless(t *testing.T) {
 	r.want(t, 0, "1000")
 }
 
-func TestCommandLineOfTheCallerIsHidden(t *testing.T) {
+// Process 1 has the memory of the caller.
+func TestProcessOneIsOutOfSight(t *testing.T) {
 	requireSandbox(t)
-	shell(t, `tr -d '\0' </proc/1/cmdline; cat /proc/1/comm`).want(t, 0, "larder-init")
+	for name, adjust := range map[string]func(*Config){
+		"ordinary": func(*Config) {}, "nesting": func(cfg *Config) { cfg.AllowUserns = true },
+		"memory": func(cfg *Config) { cfg.Limits.Memory = 1 << 30 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			shell(t, "cd /proc; echo [0-9]*; cat 1/cmdline 1/environ 1/mem 1/stat; ls 1/fd 1/root; kill -0 1 && echo there", adjust, func(cfg *Config) { cfg.Stderr = nil }).want(t, 0, "2\nthere")
+			start(t, context.Background(), asHelper(t, "attempt", "ptrace"), adjust).want(t, 0, "ptrace: operation not permitted")
+		})
+	}
 }
 
 func TestNoProcessOutlivesItsRun(t *testing.T) {

@@ -9,10 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Everything in this file runs in process 1, a fork of the calling process
-// with one thread and without a Go runtime. So: raw system calls only, no
-// allocation, no growth of the stack, no locks, no stores of pointers. All
-// memory that is written is in program.memory.
+// Everything in this file runs in process 1, which shares the memory of the
+// calling process, but no Go runtime. So: raw system calls only, no allocation,
+// no growth of the stack, no locks, no stores of pointers, nothing of Go's heap.
+// All memory that is written is in an arena.
 
 // processOne makes the sandbox, runs the three stages, and ends.
 //
@@ -20,13 +20,11 @@ import (
 //go:noinline
 //go:norace
 //go:nocheckptr
-func processOne(p *program) {
-	m := p.memory
+func processOne(m *memory, o *orders) {
 	for signal := uintptr(1); signal <= 64; signal++ {
 		// What the caller ignores or handles is no concern of the processes here.
 		syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, signal, uintptr(unsafe.Pointer(&m.action)), 0, 8, 0, 0)
 	}
-	o := p.orders
 	connect(m)
 	if !await(m, requestBase) {
 		quit(1)
@@ -188,7 +186,7 @@ func live(o *orders, m *memory, stage uint32) bool {
 //go:nocheckptr
 func spawn(plan *order, m *memory) uintptr {
 	m.failed = -1
-	number, how, size := uintptr(syscall.SYS_CLONE), uintptr(unix.CLONE_VM|unix.CLONE_VFORK)|uintptr(syscall.SIGCHLD), uintptr(0)
+	number, how, size := uintptr(syscall.SYS_CLONE), uintptr(plan.flags)|uintptr(syscall.SIGCHLD), uintptr(0)
 	if plan.clone != nil {
 		plan.clone.group = uint64(m.regs[regGroup])
 		number, how, size = unix.SYS_CLONE3, uintptr(unsafe.Pointer(plan.clone)), unsafe.Sizeof(*plan.clone)

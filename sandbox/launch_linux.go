@@ -17,6 +17,7 @@ import (
 
 // box is a running sandbox as its creator sees it.
 type box struct {
+	arena *arena        // what process 1 works in; freed when that is gone
 	conn  *os.File      // to process 1; its end is the end of the sandbox
 	born  chan struct{} // closed when there is a process 1, or an errno
 	pid   int
@@ -42,7 +43,7 @@ func launch(cfg *Config, p *program) (*box, error) {
 		return nil, fmt.Errorf("sandbox: connect to process 1: %w", err)
 	}
 	p.memory.regs[int(regGiven)+fdControl] = uintptr(control)
-	b := &box{conn: os.NewFile(uintptr(pair[0]), "sandbox"), born: make(chan struct{})}
+	b := &box{arena: p.arena, conn: os.NewFile(uintptr(pair[0]), "sandbox"), born: make(chan struct{})}
 	flags := cloneFlags(cfg)
 	go func() {
 		b.pid, b.errno = fork(p, flags)
@@ -63,9 +64,9 @@ func (b *box) birth() error {
 
 func cloneFlags(cfg *Config) uintptr {
 	if cfg.Isolation == Directory {
-		return uintptr(unix.SIGCHLD)
+		return uintptr(unix.CLONE_VM | int(unix.SIGCHLD))
 	}
-	flags := unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | int(unix.SIGCHLD)
+	flags := unix.CLONE_VM | unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | int(unix.SIGCHLD)
 	if cfg.Network == NetworkNone {
 		flags |= unix.CLONE_NEWNET
 	}
@@ -150,6 +151,7 @@ func (b *box) close() (isStuck bool, err error) {
 }
 
 func (b *box) reap() error {
+	defer b.arena.free()
 	if b.birth() != nil {
 		return nil // which the run has told
 	}

@@ -30,13 +30,23 @@ type cloneArgs struct {
 // filter refuses clone3, so process 1 then does without, and they install it.
 func cloned(group *cgroup.Group) bool { return group.Directory() != nil }
 
+// stageFlags make the process of a stage, which the caller waits for until it is
+// another program. It shares the memory of the caller, unless memory is limited:
+// when there is not enough for it to begin, the kernel kills all who share it.
+func stageFlags(limits Limits) uint64 {
+	if limits.Memory > 0 {
+		return unix.CLONE_VFORK
+	}
+	return unix.CLONE_VM | unix.CLONE_VFORK
+}
+
 // cloneInto says how the process of a stage is made inside of the group.
-func (t *table) cloneInto(group *cgroup.Group) *cloneArgs {
+func (t *table) cloneInto(flags uint64, group *cgroup.Group) *cloneArgs {
 	if !cloned(group) {
 		return nil
 	}
 	args := &place[cloneArgs](t.arena, 1)[0]
-	args.flags, args.signal = unix.CLONE_VM|unix.CLONE_VFORK|unix.CLONE_INTO_CGROUP, uint64(syscall.SIGCHLD)
+	args.flags, args.signal = flags|unix.CLONE_INTO_CGROUP, uint64(syscall.SIGCHLD)
 	return args
 }
 

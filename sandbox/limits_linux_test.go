@@ -86,8 +86,12 @@ func TestProcessorTimeOfDaemons(t *testing.T) {
 	breakLimit(t, LimitCPUTime, `for i in 1 2; do setsid sh -c 'while :; do :; done' & done; sleep 100`, func(cfg *Config) { cfg.Limits.CPUTime = 300 * time.Millisecond })
 }
 
+// What is out of memory before it is another program takes nobody along who
+// shares memory with it, such as this process.
 func TestSoLittleMemoryThatHardlyAnythingStarts(t *testing.T) {
-	breakLimit(t, LimitMemory, memoryBomb, func(cfg *Config) { cfg.Limits.Memory = 1 << 20 })
+	for _, most := range []uint64{4 << 10, 64 << 10, 256 << 10, 1 << 20} {
+		breakLimit(t, LimitMemory, memoryBomb, func(cfg *Config) { cfg.Limits.Memory = most })
+	}
 }
 
 func TestSetupOverALimitLeavesTheCommandOut(t *testing.T) {

@@ -43,7 +43,7 @@ func (p *program) planBase(cfg *Config, f facts, avoid []string) {
 	}
 	t := &table{steps: make([]step, 0, 256), arena: p.arena}
 	if cfg.Isolation == Directory {
-		t.planAmong(f, p.memory)
+		t.planAmong(p.memory)
 	} else {
 		t.planApart(cfg, f, p)
 	}
@@ -55,7 +55,6 @@ func (p *program) planBase(cfg *Config, f facts, avoid []string) {
 func (t *table) planApart(cfg *Config, f facts, p *program) {
 	t.mapUser(f)
 	t.holdNothing()
-	t.forgetArguments(f)
 	t.makeRoot(p.made, &p.root)
 	t.mountPoints(p.made, nil, p.placed)
 	t.mountAll(nil, p.placed)
@@ -65,9 +64,8 @@ func (t *table) planApart(cfg *Config, f facts, p *program) {
 
 // planAmong is the first part for a directory: process 1 is one of the processes
 // of the machine, and the kernel gives it those of its own whose parents are gone.
-func (t *table) planAmong(f facts, m *memory) {
+func (t *table) planAmong(m *memory) {
 	t.holdNothing()
-	t.forgetArguments(f)
 	t.at(stageSuper, "")
 	t.call(unix.SYS_PRCTL, num(unix.PR_SET_CHILD_SUBREAPER), num(1), num(0), num(0), num(0))
 	m.children = t.text("/proc/thread-self/children").value
@@ -82,7 +80,7 @@ func (p *program) planRun(cfg *Config, f facts) bool {
 		return false
 	}
 	t.enterDirectory(cfg)
-	t.confine()
+	t.confine(cfg.Isolation)
 	if !cloned(f.group) {
 		t.filterCalls(cfg)
 	}
@@ -160,18 +158,6 @@ func (t *table) takeDescriptors() {
 	}
 	location, size := object(t, uint64(1)<<(syscall.SIGCHLD-1))
 	t.call(unix.SYS_SIGNALFD4, nobody, location, size, num(unix.SFD_CLOEXEC|unix.SFD_NONBLOCK)).into(regSignals)
-}
-
-// forgetArguments overwrites the command line that process 1 has inherited, in
-// its own copy of the memory: every process can read those of all others, and
-// the caller's may hold what is not meant for the command.
-func (t *table) forgetArguments(f facts) {
-	t.at(stageStdio, "/dev/zero")
-	t.call(unix.SYS_OPENAT, atCWD, t.text("/dev/zero"), num(unix.O_RDONLY|unix.O_CLOEXEC)).into(regFile)
-	for _, r := range f.arguments {
-		t.call(unix.SYS_READ, regFile.operand(), num(r.start), num(r.size)).tolerate(syscall.EFAULT)
-	}
-	t.close(regFile)
 }
 
 // makeRoot mounts an empty memory file system over the old root, where nobody
@@ -308,13 +294,14 @@ func (t *table) make(m *mount) {
 		t.fileSystem("tmpfs", m.options, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV)
 	case mountProc:
 		// Read-only: what root may write there is root's by its user id, which
-		// the user of the sandbox has when root runs it.
+		// the user of the sandbox has when root runs it. Whom a process may not
+		// trace it does not see: process 1 has the command line of the caller.
 		t.at(stageProc, "")
 		attributes := unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
 		if !m.writable {
 			attributes |= unix.MOUNT_ATTR_RDONLY
 		}
-		t.fileSystem("proc", nil, attributes)
+		t.fileSystem("proc", [][2]string{{"hidepid", "ptraceable"}}, attributes)
 	case mountSealed:
 		t.at(stageProc, m.target)
 		t.call(unix.SYS_OPEN_TREE, regRoot.operand(), t.text(relative(m.target)), num(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)).into(regMount)
@@ -466,14 +453,22 @@ func (t *table) dropBounds() {
 	}
 }
 
+// harmless is a capability that gives no right in a namespace. Process 1 has it so
+// that it has one more than all others, who may not trace it then: its memory is
+// that of the caller. They lose it with their execve.
+const harmless = unix.CAP_WAKE_ALARM
+
 // confine gives up every privilege, for process 1 and so for all that it
-// starts. Nobody may look into process 1, whose memory came from the caller.
-func (t *table) confine() {
+// starts.
+func (t *table) confine(isolation Isolation) {
 	t.at(stageCaps, "")
-	t.call(unix.SYS_PRCTL, num(unix.PR_SET_DUMPABLE), num(0))
 	t.call(unix.SYS_PRCTL, num(unix.PR_SET_NO_NEW_PRIVS), num(1), num(0), num(0), num(0))
 	header, _ := object(t, unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3})
-	data, _ := object(t, [2]unix.CapUserData{})
+	var kept [2]unix.CapUserData
+	if isolation == Namespaces {
+		kept[1].Permitted = 1 << (harmless - 32)
+	}
+	data, _ := object(t, kept)
 	t.call(unix.SYS_CAPSET, header, data)
 }
 

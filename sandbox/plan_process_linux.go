@@ -29,7 +29,7 @@ func (t *table) planStages(cfg *Config, f facts, p *program) {
 		}
 		files := candidates(args[0], cfg.Env)
 		p.stages[stage] = process{args[0], child.steps, files}
-		p.orders.stages[stage] = order{wanted: true, clone: t.cloneInto(f.group), steps: t.calls(child.steps), attempts: t.attempts(files), argv: t.vector(args).value, env: env.value}
+		p.orders.stages[stage] = order{wanted: true, flags: stageFlags(cfg.Limits), clone: t.cloneInto(stageFlags(cfg.Limits), f.group), steps: t.calls(child.steps), attempts: t.attempts(files), argv: t.vector(args).value, env: env.value}
 	}
 }
 

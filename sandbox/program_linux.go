@@ -29,6 +29,7 @@ const (
 // second is made, and is itself made before there is any.
 type program struct {
 	arena  *arena
+	stack  uintptr // of process 1, in arena: its upper end
 	memory *memory // in arena
 	orders *orders // in arena
 	// What messages need to know.
@@ -40,6 +41,10 @@ type program struct {
 	made   map[string]bool
 }
 
+// stackSize is far more than the functions of process 1 need, which cannot make
+// it grow: the linker holds them to 800 bytes.
+const stackSize = 16 << 10
+
 // newProgram makes a plan that is empty.
 func newProgram() (*program, error) {
 	shared, err := newArena()
@@ -47,6 +52,8 @@ func newProgram() (*program, error) {
 		return nil, err
 	}
 	p := &program{arena: shared, memory: &place[memory](shared, 1)[0], orders: &place[orders](shared, 1)[0]}
+	stack := shared.take(stackSize)
+	p.stack = uintptr(unsafe.Pointer(unsafe.SliceData(stack))) + stackSize
 	p.prepareMessage()
 	return p, nil
 }
@@ -69,7 +76,8 @@ type orders struct {
 // order is how process 1 starts one stage.
 type order struct {
 	wanted    bool
-	clone     *cloneArgs // how its process is made; nil is the ordinary way
+	flags     uint64     // for the clone of its process
+	clone     *cloneArgs // when it is made by clone3, else nil
 	steps     []call
 	attempts  []uintptr // paths, one execve each
 	argv, env uintptr

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"unsafe"
 
 	"larder/sandbox/cgroup"
 )
@@ -22,7 +21,6 @@ type facts struct {
 	real      map[string]string // sources of binds without symbolic links
 	view      View              // what depends on the host's network
 	sealed    []string          // parts of /proc that stay read-only where /proc is not
-	arguments []region          // memory that holds the caller's command line
 	group     *cgroup.Group     // of the run; nil when it needs none
 }
 
@@ -35,7 +33,6 @@ func surveyHost(cfg *Config) (facts, error) {
 		return facts{}, fmt.Errorf("sandbox: read the limit of open files: %w", err)
 	}
 	f.openFiles = limit.Max
-	f.arguments = ownArguments(os.Args)
 	if cfg.Isolation == Directory {
 		return f, nil
 	}
@@ -89,22 +86,4 @@ func (f *facts) sources(binds []Bind) error {
 		f.files[bind.Source] = !info.IsDir()
 	}
 	return nil
-}
-
-// region is a piece of the caller's memory.
-type region struct{ start, size uintptr }
-
-// ownArguments finds where the strings of args are. Neighbours, as the kernel
-// lays them out, become one region.
-func ownArguments(args []string) []region {
-	var found []region
-	for _, arg := range args {
-		next := region{uintptr(unsafe.Pointer(unsafe.StringData(arg))), uintptr(len(arg))}
-		if last := len(found) - 1; last >= 0 && found[last].start+found[last].size+1 == next.start {
-			found[last].size += 1 + next.size
-		} else if next.size > 0 {
-			found = append(found, next)
-		}
-	}
-	return found
 }
