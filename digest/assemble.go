@@ -3,29 +3,93 @@ package digest
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
 
-// assemble makes the tree of a scan whose jobs are done.
+// assemble makes the tree of a scan whose jobs are done, and tells the index what
+// the scan has seen.
 func (s *scanner) assemble(top *folder) *Tree {
-	tree := &Tree{Directories: Directories{}}
-	for _, f := range s.folders {
-		for i := range f.items {
-			tree.Stats.count(&f.items[i])
+	if s.index != nil {
+		s.index.mu.Lock()
+		defer s.index.mu.Unlock()
+	}
+	var stats Stats
+	tree := scannedTree(s.fn, s.assembleFolder(top, &stats))
+	tree.Stats = stats
+	return tree
+}
+
+// assembleFolder makes the directory of a folder and of those in it.
+func (s *scanner) assembleFolder(f *folder, stats *Stats) *node {
+	n := &node{}
+	for i := range f.items {
+		if one := &f.items[i]; one.folder != nil {
+			s.assembleSub(n, one, stats)
 		}
 	}
-	tree.Entries = make([]Entry, 0, tree.Stats.Files+len(s.folders))
-	tree.Root = s.assembleFolder(tree, top)
-	return tree
+	if f.recalled {
+		n.block, n.taken = f.old, f.memo.taken
+		stats.Files += f.memo.files
+	} else {
+		s.writeDown(f, n, stats)
+	}
+	below := n.below()
+	if f.recalled && f.memo.below == below {
+		n.digest = f.memo.digest
+		return n
+	}
+	n.digest = Of(s.fn, n.message(s.fn).encode())
+	if s.index != nil && f.listed {
+		s.teach(f, n, below)
+	}
+	return n
+}
+
+// assembleSub adds a folder in a folder, unless it is there only for what might
+// have been in it. A folder that is empty on the disk is an input like any; one
+// of which everything was left out is not, or a tool that keeps its own ignored
+// folder in the repository would change the tree by being used.
+func (s *scanner) assembleSub(n *node, i *item, stats *Stats) {
+	sub := s.assembleFolder(i.folder, stats)
+	if sub.isEmpty() && (!i.folder.selected || sub.block.len() > 0) || !s.checkItem(i) {
+		return
+	}
+	n.subs = append(n.subs, branch{i.number, sub})
+}
+
+// writeDown makes the block of a folder that was listed, and finds out what of it
+// was taken.
+func (s *scanner) writeDown(f *folder, n *node, stats *Stats) {
+	items := make([]listed, len(f.items))
+	n.taken = make([]byte, bytesFor(len(f.items)))
+	for at := range f.items {
+		i := &f.items[at]
+		items[at] = listed{name: i.name(), kind: i.kind, target: i.target}
+		if i.kind == unix.DT_REG {
+			items[at].record = s.recordOf(f, i)
+		}
+		if (i.kind == unix.DT_REG || i.kind == unix.DT_LNK) && i.taken && s.checkItem(i) {
+			n.taken[at/8] |= 1 << (at % 8)
+			stats.count(i)
+		}
+	}
+	stamp := f.stamp
+	if !f.settled {
+		stamp = folderStamp{}
+	}
+	made, ok := makeBlock(stamp, items)
+	if !ok {
+		s.problems.add(pathOrDot(f.path), fmt.Errorf("is %w: it has too many names", ErrTree))
+		n.taken = nil
+	}
+	n.block = made
 }
 
 // count adds what an item took.
 func (s *Stats) count(i *item) {
-	if !i.taken || i.kind != unix.DT_REG {
+	if i.kind != unix.DT_REG {
 		return
 	}
 	s.Files++
@@ -35,50 +99,67 @@ func (s *Stats) count(i *item) {
 	}
 }
 
-// assembleFolder adds a folder to the tree and returns its digest.
-func (s *scanner) assembleFolder(tree *Tree, f *folder) Digest {
-	var d Directory
-	for n := range f.items {
-		i := &f.items[n]
-		switch {
-		case i.folder != nil:
-			s.assembleSub(tree, &d, i)
-		case !i.taken:
-		case !s.checkItem(i):
-		case i.kind == unix.DT_REG:
-			d.Files = append(d.Files, File{i.name(), i.content, i.executable})
-			tree.Entries = append(tree.Entries, Entry{Path: i.path, Kind: KindFile, Executable: i.executable, Digest: i.content})
-		case i.kind == unix.DT_LNK:
-			d.Symlinks = append(d.Symlinks, Symlink{i.name(), i.target})
-			tree.Entries = append(tree.Entries, Entry{Path: i.path, Kind: KindSymlink, Target: i.target})
+// recordOf returns what is known of a file. One that is there but was not taken
+// keeps what was known of it: another selection may want it.
+func (s *scanner) recordOf(f *folder, i *item) record {
+	if at, found := f.old.find(i.name()); found && f.old.kind(at) == unix.DT_REG && (i.known || !i.taken) {
+		return f.old.at(at, s.fn).record
+	}
+	now, settled := f.stable[i.name()]
+	if !settled {
+		now = stamp{size: i.content.Size(), executable: i.executable}
+	}
+	return record{now, i.content}
+}
+
+// teach tells the index what a folder is now.
+func (s *scanner) teach(f *folder, n *node, below sum) {
+	path := filepath.Join(s.root, f.path)
+	known, worth := n.block, false
+	if string(known.core()) == string(f.old.core()) {
+		known = f.old // with its memos
+	} else {
+		worth = true
+	}
+	if s.canRecall(f, n) {
+		files := 0
+		for i := range n.block.len() {
+			if n.block.kind(i) == unix.DT_REG && isTaken(n.taken, i) {
+				files++
+			}
+		}
+		m := memo{key: f.key, below: below, digest: n.digest, matched: f.matched, files: files, taken: n.taken}
+		var more bool
+		known, more = known.with(m)
+		worth = worth || more
+	}
+	s.index.set(path, seenFolder{known, true}, worth)
+}
+
+// canRecall reports whether the next scan can take the folder as this one did.
+func (s *scanner) canRecall(f *folder, n *node) bool {
+	if n.block.folder() == (folderStamp{}) || len(s.selection.selectors) > mostMatched || s.problems.err() != nil {
+		return false
+	}
+	for i := range n.block.len() {
+		if isTaken(n.taken, i) && n.block.kind(i) == unix.DT_REG && n.block.stamp(i).inode == 0 {
+			return false
 		}
 	}
-	return tree.add(s.fn, d)
+	return true
 }
 
-// add stores an encoded directory, whose names are valid and sorted.
-func (t *Tree) add(fn Function, d Directory) Digest {
-	data := d.encode()
-	name := Of(fn, data)
-	t.Directories[name] = data
-	return name
-}
-
-// assembleSub adds a folder in a folder, unless it is there only for what might
-// have been in it. A folder that is empty on the disk is an input like any; one
-// of which everything was left out is not, or a tool that keeps its own ignored
-// folder in the repository would change the tree by being used.
-func (s *scanner) assembleSub(tree *Tree, d *Directory, i *item) {
-	before := len(tree.Entries)
-	content := s.assembleFolder(tree, i.folder)
-	empty := len(tree.Entries) == before
-	if empty && (!i.folder.selected || len(i.folder.items) > 0) || !s.checkItem(i) {
-		return
+// below sums up the directories in a directory.
+func (n *node) below() sum {
+	if len(n.subs) == 0 {
+		return sum{}
 	}
-	d.Directories = append(d.Directories, Sub{i.name(), content})
-	if empty {
-		tree.Entries = append(tree.Entries, Entry{Path: i.path, Kind: KindDirectory, Digest: content})
+	var text []byte
+	for _, sub := range n.subs {
+		text = appendText(text, string(n.block.name(sub.item)))
+		text = append(text, sub.node.digest.hash[:]...)
 	}
+	return sumOf(text)
 }
 
 // checkItem reports whether the names of an item can be in a tree.
@@ -92,55 +173,4 @@ func (s *scanner) checkItem(i *item) bool {
 		return false
 	}
 	return true
-}
-
-// updateIndex tells the index what the scan has seen.
-func (s *scanner) updateIndex() {
-	s.index.mu.Lock()
-	defer s.index.mu.Unlock()
-	for _, f := range s.folders {
-		path := filepath.Join(s.root, f.path)
-		var subfolders []string
-		for i := range f.items {
-			if f.items[i].kind == unix.DT_DIR {
-				subfolders = append(subfolders, f.items[i].name())
-			}
-		}
-		s.index.list(path, subfolders)
-		if records, changed := f.records(); changed {
-			s.index.replace(path, records)
-		}
-	}
-}
-
-// records returns what an index should know of a folder from now on, and
-// whether that is another thing than it knew. Files that are there but were not
-// taken keep their records: another selection may want them.
-func (f *folder) records() ([]namedRecord, bool) {
-	known := 0
-	for i := range f.items {
-		if f.items[i].known {
-			known++
-		}
-	}
-	if known == f.old.len() && len(f.fresh) == 0 {
-		return nil, false
-	}
-	slices.SortFunc(f.fresh, func(a, b namedRecord) int { return strings.Compare(a.name, b.name) })
-	fresh := folderRecords{fresh: f.fresh}
-	var records []namedRecord
-	for n := range f.items {
-		i := &f.items[n]
-		if i.kind != unix.DT_REG {
-			continue
-		}
-		r, ok := fresh.get(i.name())
-		if !ok && (i.known || !i.taken) {
-			r, ok = f.old.get(i.name())
-		}
-		if ok {
-			records = append(records, namedRecord{i.name(), r})
-		}
-	}
-	return records, len(f.fresh) > 0 || len(records) != f.old.len()
 }

@@ -16,7 +16,7 @@ import (
 // for the tree of that digest, whose messages are then not in the result. One
 // with both has to be what the entries make.
 func FromEntries(fn Function, entries []Entry) (*Tree, error) {
-	b := builder{fn: fn, tree: &Tree{Directories: Directories{}}}
+	b := builder{fn: fn, tree: &Tree{fn: fn, made: Directories{}}}
 	sorted := slices.Clone(entries)
 	slices.SortFunc(sorted, func(a, b Entry) int { return ComparePaths(a.Path, b.Path) })
 	for i, e := range sorted {
@@ -109,7 +109,7 @@ func (b *builder) node(d *Directory, path string, entries []Entry) error {
 		d.Directories = append(d.Directories, Sub{name, own.Digest})
 	}
 	if len(entries) == 0 {
-		b.tree.Entries = append(b.tree.Entries, own)
+		b.tree.entries = append(b.tree.entries, own)
 	}
 	if own.Kind == KindFile {
 		b.tree.Stats.Files++
@@ -131,4 +131,12 @@ func (b *builder) sub(own Entry, entries []Entry) (Digest, error) {
 		return Digest{}, fmt.Errorf("%w: directory %q is listed as %s, the entries below it make %s", ErrTree, clip(own.Path), own.Digest, content)
 	}
 	return content, nil
+}
+
+// add stores an encoded directory, whose names are valid and sorted.
+func (t *Tree) add(fn Function, d Directory) Digest {
+	data := d.encode()
+	name := Of(fn, data)
+	t.made[name] = data
+	return name
 }

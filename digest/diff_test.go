@@ -14,8 +14,8 @@ import (
 
 // both reads the directories of two trees.
 func both(one, two *Tree) Directories {
-	all := maps.Clone(one.Directories)
-	maps.Copy(all, two.Directories)
+	all := maps.Clone(one.Directories())
+	maps.Copy(all, two.Directories())
 	return all
 }
 
@@ -146,7 +146,7 @@ func anyTree(r *rapid.T, label string) *Tree {
 
 func flat(r *rapid.T, tree *Tree) map[string]Entry {
 	found := map[string]Entry{}
-	err := Walk(context.Background(), tree.Directories, tree.Root, func(path string, e Entry) error {
+	err := Walk(context.Background(), tree.Directories(), tree.Root, func(path string, e Entry) error {
 		found[path] = e
 		return nil
 	})

@@ -53,20 +53,6 @@ type Entry struct {
 // Directories holds encoded Directory messages by their digests.
 type Directories map[Digest][]byte
 
-// Tree is a whole directory tree: what has to be stored for it, and what it
-// holds. It is not changed after it was made.
-type Tree struct {
-	// Root is the digest of the root directory.
-	Root Digest
-	// Directories has the message of every directory, the root included.
-	Directories Directories
-	// Entries has every file, every symbolic link and every empty directory
-	// but the root, in the order of [ComparePaths].
-	Entries []Entry
-	// Stats says what making the tree took.
-	Stats Stats
-}
-
 // Stats counts the work of a scan.
 type Stats struct {
 	// Files is the number of regular files in the tree.

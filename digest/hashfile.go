@@ -127,7 +127,7 @@ func (x *Index) fileDigest(path string) (Digest, error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return Digest{}, fmt.Errorf("is %w", ErrUnsupportedFile)
 	}
-	if d, ok := x.lookup(path, stampOf(&st)); ok {
+	if d, ok := x.lookup(path, &st); ok {
 		return d, nil
 	}
 	d, st, err := hashFile(context.Background(), x.fn, unix.AT_FDCWD, path, 0)

@@ -34,8 +34,8 @@ type Index struct {
 	now func() time.Time
 
 	mu sync.Mutex
-	// seen has the directories that were looked at since, by absolute path.
-	seen    map[string]*seenFolder
+	// seen has the directories that were found to be otherwise, by absolute path.
+	seen    map[string]seenFolder
 	changed bool
 }
 
@@ -45,25 +45,16 @@ type record struct {
 	content Digest
 }
 
-// namedRecord is a record with the name of its file.
-type namedRecord struct {
-	name string
-	record
-}
-
 // seenFolder is what was learnt of one directory since the index was loaded.
 type seenFolder struct {
-	// records replaces what was saved, when replaced is set. Sorted by name.
-	records  []namedRecord
-	replaced bool
-	// listed is set when subfolders has the name of every directory in it.
-	listed     bool
-	subfolders []string
+	block block
+	// listed is set when the block has every name in the directory.
+	listed bool
 }
 
 // NewIndex returns an index that knows nothing.
 func NewIndex(fn Function) *Index {
-	return &Index{fn: fn, now: time.Now, seen: map[string]*seenFolder{}}
+	return &Index{fn: fn, now: time.Now, seen: map[string]seenFolder{}}
 }
 
 // LoadIndex reads the index in file. One that is missing, damaged, of another
@@ -97,43 +88,40 @@ func (x *Index) Save(write func([]byte) error) error {
 		return fmt.Errorf("save the stat index: %w", err)
 	}
 	x.saved = openSaved(data, x.fn)
-	for _, seen := range x.seen {
-		seen.records, seen.replaced = nil, false
-	}
+	clear(x.seen)
 	x.changed = false
 	return nil
 }
 
-// current returns all folders that are not known to be gone, with their records.
+// current returns what is known of all folders that are not known to be gone.
 func (x *Index) current() []savedFolder {
 	var folders []savedFolder
-	for i := range x.saved.folders() {
-		path := x.saved.folderPath(i)
-		if seen := x.seen[path]; seen != nil && seen.replaced || x.gone(path) {
-			continue
+	for i := range x.saved.count {
+		path := string(x.saved.path(i))
+		if _, again := x.seen[path]; !again && !x.gone(path) {
+			folders = append(folders, savedFolder{path, x.saved.block(i)})
 		}
-		folders = append(folders, savedFolder{path, x.saved.recordsOf(i).all()})
 	}
 	for path, seen := range x.seen {
-		if seen.replaced && len(seen.records) > 0 && !x.gone(path) {
-			folders = append(folders, savedFolder{path, seen.records})
+		if !x.gone(path) {
+			folders = append(folders, savedFolder{path, seen.block})
 		}
 	}
 	slices.SortFunc(folders, func(a, b savedFolder) int { return strings.Compare(a.path, b.path) })
 	return folders
 }
 
-// gone reports whether the nearest listed directory above path has no longer
-// the directory that leads to it.
+// gone reports whether the nearest directory above path that was listed has no
+// longer the directory that leads to it.
 func (x *Index) gone(path string) bool {
 	for child := path; ; {
 		parent := filepath.Dir(child)
 		if parent == child {
 			return false
 		}
-		if seen := x.seen[parent]; seen != nil && seen.listed {
-			_, found := slices.BinarySearch(seen.subfolders, filepath.Base(child))
-			return !found
+		if seen := x.seen[parent]; seen.listed {
+			i, found := seen.block.find(filepath.Base(child))
+			return !found || seen.block.kind(i) != unix.DT_DIR
 		}
 		child = parent
 	}
@@ -147,31 +135,35 @@ func (x *Index) clock() time.Time {
 	return x.now()
 }
 
-// folder returns what is known of the files in the directory at an absolute
-// path.
-func (x *Index) folder(path string) folderRecords {
+// folder returns what is known of the directory at an absolute path.
+func (x *Index) folder(path string) block {
 	if x == nil {
-		return folderRecords{}
+		return block{}
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.folderLocked(path)
 }
 
-func (x *Index) folderLocked(path string) folderRecords {
-	if seen := x.seen[path]; seen != nil && seen.replaced {
-		return folderRecords{fresh: seen.records}
+func (x *Index) folderLocked(path string) block {
+	if seen, ok := x.seen[path]; ok {
+		return seen.block
 	}
 	return x.saved.find(path)
 }
 
-// lookup returns the digest of the file at path if its stamp is the known one.
-func (x *Index) lookup(path string, now stamp) (Digest, bool) {
+// lookup returns the digest of the file at path if its stat is the known one.
+func (x *Index) lookup(path string, st *unix.Stat_t) (Digest, bool) {
 	dir, name, err := splitAbsolute(path)
 	if err != nil {
 		return Digest{}, false
 	}
-	return x.folder(dir).match(name, now)
+	there := x.folder(dir)
+	i, found := there.find(name)
+	if !found || !there.isAs(i, st) {
+		return Digest{}, false
+	}
+	return there.content(i, x.fn), true
 }
 
 // remember keeps one record, or forgets the file when the record is not settled.
@@ -182,32 +174,27 @@ func (x *Index) remember(path string, r record, settled bool) {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	records := slices.DeleteFunc(x.folderLocked(dir).all(), func(n namedRecord) bool { return n.name == name })
+	var items []listed
+	there := x.folderLocked(dir)
+	for i := range there.len() {
+		if string(there.name(i)) != name {
+			items = append(items, there.at(i, x.fn))
+		}
+	}
 	if settled {
-		at, _ := slices.BinarySearchFunc(records, name, func(n namedRecord, name string) int { return strings.Compare(n.name, name) })
-		records = slices.Insert(records, at, namedRecord{name, r})
+		items = append(items, listed{name: name, kind: unix.DT_REG, record: r})
 	}
-	x.replace(dir, records)
-}
-
-// replace sets the records of a directory. The caller holds the lock.
-func (x *Index) replace(dir string, records []namedRecord) {
-	seen := x.seenAt(dir)
-	seen.records, seen.replaced = records, true
-	x.changed = true
-}
-
-func (x *Index) seenAt(dir string) *seenFolder {
-	if x.seen[dir] == nil {
-		x.seen[dir] = &seenFolder{}
+	slices.SortFunc(items, func(a, b listed) int { return strings.Compare(a.name, b.name) })
+	if made, ok := makeBlock(folderStamp{}, items); ok {
+		x.set(dir, seenFolder{block: made}, true)
 	}
-	return x.seen[dir]
 }
 
-// list keeps the names of the directories in dir, sorted.
-func (x *Index) list(dir string, subfolders []string) {
-	seen := x.seenAt(dir)
-	seen.listed, seen.subfolders = true, subfolders
+// set keeps what was learnt of a directory, which is to be saved if that is worth
+// it. The caller holds the lock.
+func (x *Index) set(dir string, seen seenFolder, worth bool) {
+	x.seen[dir] = seen
+	x.changed = x.changed || worth
 }
 
 func splitAbsolute(path string) (dir, name string, err error) {

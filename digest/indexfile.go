@@ -10,38 +10,33 @@ import (
 // The file of an index, all numbers little-endian:
 //
 //	magic, hash function, hash of all that follows
-//	number of folders, of records, length of the text
-//	folders: text offset, path length, number of the first record
-//	records: stamp, digest, text offset, name length, flags
-//	text: paths of folders, names of files
+//	number of folders, length of their paths
+//	folders: path offset, path length, block offset, block length
+//	paths
+//	blocks, see [block]
 //
-// Folders are sorted by path and the records of one by name, so that nothing
-// has to be unpacked before it is asked for.
+// Folders are sorted by path, so that nothing has to be unpacked before it is
+// asked for.
 const (
-	indexMagic   = "larder index 1\n\x00"
+	indexMagic   = "larder index 2\n\x00"
 	checksumAt   = len(indexMagic) + 1
 	countsAt     = checksumAt + hashBytes
-	foldersAt    = countsAt + 12
-	folderLength = 12
-	recordLength = 40 + hashBytes + 8
+	foldersAt    = countsAt + 8
+	folderLength = 24
 )
-
-const flagExecutable = 1
 
 // savedIndex is an encoded index whose checksum was right. It is not changed.
 type savedIndex struct {
-	fn           Function
-	folderCount  int
-	recordCount  int
-	folderTable  []byte
-	recordsTable []byte
-	text         []byte
+	count  int
+	table  []byte
+	paths  []byte
+	blocks []byte
 }
 
 // savedFolder is one folder to encode.
 type savedFolder struct {
-	path    string
-	records []namedRecord
+	path  string
+	block block
 }
 
 // openSaved returns the index in data, or an empty one when data is no such
@@ -54,178 +49,77 @@ func openSaved(data []byte, fn Function) savedIndex {
 	if sum := Of(BLAKE3, data[countsAt:]); !bytes.Equal(sum.hash[:], data[checksumAt:countsAt]) {
 		return savedIndex{}
 	}
-	s := savedIndex{fn: fn}
-	s.folderCount = int(binary.LittleEndian.Uint32(data[countsAt:]))
-	s.recordCount = int(binary.LittleEndian.Uint32(data[countsAt+4:]))
-	text := int(binary.LittleEndian.Uint32(data[countsAt+8:]))
-	recordsAt := foldersAt + s.folderCount*folderLength
-	textAt := recordsAt + s.recordCount*recordLength
-	if len(data) != textAt+text {
+	count := uint64(binary.LittleEndian.Uint32(data[countsAt:]))
+	pathsAt := uint64(foldersAt) + count*folderLength
+	blocksAt := pathsAt + uint64(binary.LittleEndian.Uint32(data[countsAt+4:]))
+	if blocksAt > uint64(len(data)) {
 		return savedIndex{}
 	}
-	s.folderTable, s.recordsTable, s.text = data[foldersAt:recordsAt], data[recordsAt:textAt], data[textAt:]
-	return s
+	return savedIndex{int(count), data[foldersAt:pathsAt], data[pathsAt:blocksAt], data[blocksAt:]}
 }
 
-func (s *savedIndex) folders() int { return s.folderCount }
+// entry returns the line of folder i in the table.
+func (s *savedIndex) entry(i int) []byte { return s.table[i*folderLength : (i+1)*folderLength] }
 
-func (s *savedIndex) folderPath(i int) string { return string(s.folderText(i)) }
-
-// folderText is folderPath without a copy.
-func (s *savedIndex) folderText(i int) []byte {
-	entry := s.folderTable[i*folderLength:]
-	return s.textAt(binary.LittleEndian.Uint32(entry), binary.LittleEndian.Uint32(entry[4:]))
+// path returns the path of folder i, without copying it.
+func (s *savedIndex) path(i int) []byte {
+	entry := s.entry(i)
+	return piece(s.paths, uint64(binary.LittleEndian.Uint32(entry)), uint64(binary.LittleEndian.Uint32(entry[4:])))
 }
 
-// textAt returns a piece of the text, or nothing when it is out of bounds.
-func (s *savedIndex) textAt(offset, length uint32) []byte {
-	if uint64(offset)+uint64(length) > uint64(len(s.text)) {
+func (s *savedIndex) block(i int) block {
+	entry := s.entry(i)
+	return openBlock(piece(s.blocks, binary.LittleEndian.Uint64(entry[8:]), binary.LittleEndian.Uint64(entry[16:])))
+}
+
+// piece returns a piece of data, or nothing when it is out of bounds.
+func piece(data []byte, offset, length uint64) []byte {
+	if offset+length < offset || offset+length > uint64(len(data)) {
 		return nil
 	}
-	return s.text[offset : offset+length]
+	return data[offset : offset+length : offset+length]
 }
 
-// firstRecord is where the records of folder i begin.
-func (s *savedIndex) firstRecord(i int) int {
-	if i == s.folderCount {
-		return s.recordCount
-	}
-	return min(int(binary.LittleEndian.Uint32(s.folderTable[i*folderLength+8:])), s.recordCount)
-}
-
-func (s *savedIndex) recordsOf(i int) folderRecords {
-	first := s.firstRecord(i)
-	return folderRecords{saved: s, first: first, count: max(s.firstRecord(i+1)-first, 0)}
-}
-
-// find returns the records of the folder at path.
-func (s *savedIndex) find(path string) folderRecords {
+// find returns what is known of the folder at path.
+func (s *savedIndex) find(path string) block {
 	// Conversions in comparisons do not copy.
-	i := sort.Search(s.folderCount, func(i int) bool { return string(s.folderText(i)) >= path })
-	if i == s.folderCount || string(s.folderText(i)) != path {
-		return folderRecords{}
+	i := sort.Search(s.count, func(i int) bool { return string(s.path(i)) >= path })
+	if i == s.count || string(s.path(i)) != path {
+		return block{}
 	}
-	return s.recordsOf(i)
+	return s.block(i)
 }
 
-// name returns the name of the file of record i, without copying it.
-func (s *savedIndex) name(i int) []byte {
-	entry := s.recordsTable[i*recordLength+40+hashBytes:]
-	return s.textAt(binary.LittleEndian.Uint32(entry), uint32(binary.LittleEndian.Uint16(entry[4:])))
-}
-
-func (s *savedIndex) record(i int) record {
-	entry := s.recordsTable[i*recordLength : (i+1)*recordLength]
-	r := record{
-		stamp: stamp{
-			device: binary.LittleEndian.Uint64(entry),
-			inode:  binary.LittleEndian.Uint64(entry[8:]),
-			ctime:  int64(binary.LittleEndian.Uint64(entry[16:])),
-			mtime:  int64(binary.LittleEndian.Uint64(entry[24:])),
-			size:   int64(binary.LittleEndian.Uint64(entry[32:])),
-		},
-	}
-	r.executable = binary.LittleEndian.Uint16(entry[recordLength-2:])&flagExecutable != 0
-	r.content = Digest{size: r.size, kind: uint8(s.fn) + 1}
-	copy(r.content.hash[:], entry[40:])
-	return r
-}
-
-// encodeIndex writes folders that are sorted, with records that are sorted.
-// What does not fit into the format's 4 GiB of names is left out.
+// encodeIndex writes folders that are sorted. What does not fit into the
+// format's 4 GiB of paths is left out.
 func encodeIndex(fn Function, folders []savedFolder) []byte {
-	var folderTable, records, text []byte
-	var recordCount, folderCount uint32
-	for _, folder := range folders {
-		if uint64(len(text))+uint64(len(folder.path)) > math.MaxUint32-math.MaxUint16 {
+	var paths, blocks uint64
+	for i, folder := range folders {
+		if paths+uint64(len(folder.path)) > math.MaxUint32 {
+			folders = folders[:i]
 			break
 		}
-		folderTable = binary.LittleEndian.AppendUint32(folderTable, uint32(len(text)))
-		folderTable = binary.LittleEndian.AppendUint32(folderTable, uint32(len(folder.path)))
-		folderTable = binary.LittleEndian.AppendUint32(folderTable, recordCount)
-		text = append(text, folder.path...)
-		folderCount++
-		for _, r := range folder.records {
-			if len(text) > math.MaxUint32-math.MaxUint16 {
-				break
-			}
-			records = appendRecord(records, r, uint32(len(text)))
-			text = append(text, r.name...)
-			recordCount++
-		}
+		paths, blocks = paths+uint64(len(folder.path)), blocks+uint64(len(folder.block.raw))
 	}
-	body := binary.LittleEndian.AppendUint32(nil, folderCount)
-	body = binary.LittleEndian.AppendUint32(body, recordCount)
-	body = binary.LittleEndian.AppendUint32(body, uint32(len(text)))
-	body = append(append(append(body, folderTable...), records...), text...)
-	sum := Of(BLAKE3, body)
-	head := append(append([]byte(indexMagic), byte(fn)), sum.hash[:]...)
-	return append(head, body...)
-}
-
-func appendRecord(out []byte, r namedRecord, nameAt uint32) []byte {
-	for _, number := range []uint64{r.device, r.inode, uint64(r.ctime), uint64(r.mtime), uint64(r.size)} {
-		out = binary.LittleEndian.AppendUint64(out, number)
+	out := make([]byte, foldersAt, uint64(foldersAt)+uint64(len(folders)*folderLength)+paths+blocks)
+	copy(out, indexMagic)
+	out[len(indexMagic)] = byte(fn)
+	binary.LittleEndian.PutUint32(out[countsAt:], uint32(len(folders)))
+	binary.LittleEndian.PutUint32(out[countsAt+4:], uint32(paths))
+	var pathAt, blockAt int
+	for _, folder := range folders {
+		out = binary.LittleEndian.AppendUint32(out, uint32(pathAt))
+		out = binary.LittleEndian.AppendUint32(out, uint32(len(folder.path)))
+		out = appendNumbers(out, uint64(blockAt), uint64(len(folder.block.raw)))
+		pathAt, blockAt = pathAt+len(folder.path), blockAt+len(folder.block.raw)
 	}
-	out = append(out, r.content.hash[:]...)
-	out = binary.LittleEndian.AppendUint32(out, nameAt)
-	out = binary.LittleEndian.AppendUint16(out, uint16(len(r.name)))
-	var flags uint16
-	if r.executable {
-		flags = flagExecutable
+	for _, folder := range folders {
+		out = append(out, folder.path...)
 	}
-	return binary.LittleEndian.AppendUint16(out, flags)
-}
-
-// folderRecords is what an index has on one folder: a part of what was saved,
-// or what was learnt since.
-type folderRecords struct {
-	saved        *savedIndex
-	first, count int
-	fresh        []namedRecord
-}
-
-func (f folderRecords) len() int { return f.count + len(f.fresh) }
-
-// match returns the digest of the file called name if its stamp is now's.
-func (f folderRecords) match(name string, now stamp) (Digest, bool) {
-	r, ok := f.get(name)
-	if !ok || r.stamp != now {
-		return Digest{}, false
+	for _, folder := range folders {
+		out = append(out, folder.block.raw...)
 	}
-	return r.content, true
-}
-
-// get returns the record of the file called name.
-func (f folderRecords) get(name string) (record, bool) {
-	if f.saved == nil {
-		i := sort.Search(len(f.fresh), func(i int) bool { return f.fresh[i].name >= name })
-		if i == len(f.fresh) || f.fresh[i].name != name {
-			return record{}, false
-		}
-		return f.fresh[i].record, true
-	}
-	low, high := f.first, f.first+f.count
-	for low < high {
-		middle := (low + high) / 2
-		// Conversions in comparisons do not copy.
-		switch there := f.saved.name(middle); {
-		case string(there) == name:
-			return f.saved.record(middle), true
-		case string(there) < name:
-			low = middle + 1
-		default:
-			high = middle
-		}
-	}
-	return record{}, false
-}
-
-// all returns the records with names of their own.
-func (f folderRecords) all() []namedRecord {
-	records := make([]namedRecord, 0, f.len()+1)
-	for i := f.first; i < f.first+f.count; i++ {
-		records = append(records, namedRecord{string(f.saved.name(i)), f.saved.record(i)})
-	}
-	return append(records, f.fresh...)
+	sum := Of(BLAKE3, out[countsAt:])
+	copy(out[checksumAt:], sum.hash[:])
+	return out
 }

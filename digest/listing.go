@@ -70,9 +70,10 @@ func retryOnInterrupt(call func() (int, error)) (int, error) {
 
 // item is one name that a directory listing has.
 type item struct {
-	path  string // from the root of the walk
-	start int    // where the name begins in path
-	kind  uint8  // unix.DT_REG and so on
+	path   string // from the root of the walk
+	start  int    // where the name begins in path
+	number int    // among all names in its directory
+	kind   uint8  // unix.DT_REG and so on
 	found
 }
 
@@ -134,7 +135,7 @@ func itemsOf(text string, spans []span, start int) []item {
 	})
 	items := make([]item, len(spans))
 	for i, s := range spans {
-		items[i].path, items[i].start, items[i].kind = text[s.begin:s.end], start, s.kind
+		items[i] = item{path: text[s.begin:s.end], start: start, number: i, kind: s.kind}
 	}
 	return items
 }

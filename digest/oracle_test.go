@@ -43,19 +43,19 @@ func TestScanIsTheTreeOfTheSDK(t *testing.T) {
 			t.Fatal(err)
 		}
 		directories++
-		if !bytes.Equal(got.Directories[d], blob.Contents) {
-			t.Errorf("directory %s is %q, the SDK has %q", d, got.Directories[d], blob.Contents)
+		if !bytes.Equal(got.Directories()[d], blob.Contents) {
+			t.Errorf("directory %s is %q, the SDK has %q", d, got.Directories()[d], blob.Contents)
 		}
 	}
 	// The SDK does not upload the empty directory, which every server has.
-	if directories != len(got.Directories)-1 {
-		t.Errorf("%d directories, the SDK has %d besides the empty one", len(got.Directories), directories)
+	if directories != len(got.Directories())-1 {
+		t.Errorf("%d directories, the SDK has %d besides the empty one", len(got.Directories()), directories)
 	}
 	file, err := sdk.NewFromFile(filepath.Join(root, "a-b"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if mine, err := Lookup(context.Background(), got.Directories, got.Root, "a-b"); err != nil || mine.Digest.String() != file.String() {
+	if mine, err := Lookup(context.Background(), got.Directories(), got.Root, "a-b"); err != nil || mine.Digest.String() != file.String() {
 		t.Errorf("file is %s (%v), the SDK says %s", mine.Digest, err, file)
 	}
 }

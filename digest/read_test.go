@@ -50,7 +50,7 @@ func walked(t testing.TB, src Source, root Digest) []string {
 
 func TestWalkIsInPathOrder(t *testing.T) {
 	tree := treeOf(t, "a/x", "a-b", "a.c/y/", "l -> a", "z")
-	got := walked(t, tree.Directories, tree.Root)
+	got := walked(t, tree.Directories(), tree.Root)
 	want := []string{"a/", "a/x", "a-b", "a.c/", "a.c/y/", "l -> a", "z"}
 	if !slices.Equal(got, want) {
 		t.Errorf("walked %q, want %q", got, want)
@@ -59,10 +59,10 @@ func TestWalkIsInPathOrder(t *testing.T) {
 
 func TestWalkStopsAndSkips(t *testing.T) {
 	tree := treeOf(t, "a/x", "b/y", "c/z")
-	delete(tree.Directories, mustLookup(t, tree, "a").Digest) // so that it would be noticed
+	delete(tree.Directories(), mustLookup(t, tree, "a").Digest) // so that it would be noticed
 	stop := errors.New("stop")
 	var seen []string
-	err := Walk(context.Background(), tree.Directories, tree.Root, func(path string, e Entry) error {
+	err := Walk(context.Background(), tree.Directories(), tree.Root, func(path string, e Entry) error {
 		seen = append(seen, path)
 		switch path {
 		case "a":
@@ -75,7 +75,7 @@ func TestWalkStopsAndSkips(t *testing.T) {
 	if err != stop || !slices.Equal(seen, []string{"a", "b", "b/y", "c"}) {
 		t.Errorf("error %v after %q", err, seen)
 	}
-	err = Walk(context.Background(), tree.Directories, tree.Root, func(string, Entry) error { return nil })
+	err = Walk(context.Background(), tree.Directories(), tree.Root, func(string, Entry) error { return nil })
 	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), `"a"`) {
 		t.Errorf("a directory is missing: error %v", err)
 	}
@@ -83,7 +83,7 @@ func TestWalkStopsAndSkips(t *testing.T) {
 
 func mustLookup(t testing.TB, tree *Tree, path string) Entry {
 	t.Helper()
-	e, err := Lookup(context.Background(), tree.Directories, tree.Root, path)
+	e, err := Lookup(context.Background(), tree.Directories(), tree.Root, path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,9 +92,9 @@ func mustLookup(t testing.TB, tree *Tree, path string) Entry {
 
 func TestWalkRefusesWrongContentAndDepth(t *testing.T) {
 	tree := treeOf(t, "a/x")
-	tree.Directories[tree.Root] = []byte("other")
+	tree.Directories()[tree.Root] = []byte("other")
 	visit := func(string, Entry) error { return nil }
-	if err := Walk(context.Background(), tree.Directories, tree.Root, visit); !errors.Is(err, ErrTree) {
+	if err := Walk(context.Background(), tree.Directories(), tree.Root, visit); !errors.Is(err, ErrTree) {
 		t.Errorf("wrong content: error %v, want ErrTree", err)
 	}
 	deep := Directories{}
@@ -125,7 +125,7 @@ func TestLookup(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]error{"x": fs.ErrNotExist, "a/b/d": fs.ErrNotExist, "a/l/c": fs.ErrNotExist, "a/b/c/d": fs.ErrNotExist, "": ErrTree, "../a": ErrTree, "/a": ErrTree} {
-		if _, err := Lookup(context.Background(), tree.Directories, tree.Root, path); !errors.Is(err, want) {
+		if _, err := Lookup(context.Background(), tree.Directories(), tree.Root, path); !errors.Is(err, want) {
 			t.Errorf("%q: error %v, want %v", path, err, want)
 		}
 	}
@@ -135,7 +135,7 @@ func TestGraft(t *testing.T) {
 	base, lib, other := treeOf(t, "src/a", "lib/x", "link -> src"), treeOf(t, "x", "deep/y"), treeOf(t, "z")
 	src := Directories{}
 	for _, tree := range []*Tree{base, lib, other, treeOf(t)} {
-		for d, data := range tree.Directories {
+		for d, data := range tree.Directories() {
 			src[d] = data
 		}
 	}
@@ -209,13 +209,13 @@ func TestFromEntriesTakesWholeTreesByDigest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := treeOf(t, "in/"); outer.Root == want.Root || len(outer.Directories) != 1 {
-		t.Errorf("the tree became an empty directory, or was made up: %d directories", len(outer.Directories))
+	if want := treeOf(t, "in/"); outer.Root == want.Root || len(outer.Directories()) != 1 {
+		t.Errorf("the tree became an empty directory, or was made up: %d directories", len(outer.Directories()))
 	}
-	for d, data := range inner.Directories {
-		outer.Directories[d] = data
+	for d, data := range inner.Directories() {
+		outer.Directories()[d] = data
 	}
-	if got := fmt.Sprint(walked(t, outer.Directories, outer.Root)); got != "[in/ in/x in/y/ in/y/z]" {
+	if got := fmt.Sprint(walked(t, outer.Directories(), outer.Root)); got != "[in/ in/x in/y/ in/y/z]" {
 		t.Errorf("walked %s", got)
 	}
 }
@@ -237,7 +237,7 @@ func TestWalkUndoesFromEntries(t *testing.T) {
 			r.Fatal(err)
 		}
 		var found []Entry
-		err = Walk(context.Background(), tree.Directories, tree.Root, func(path string, e Entry) error {
+		err = Walk(context.Background(), tree.Directories(), tree.Root, func(path string, e Entry) error {
 			found = append(found, e)
 			return nil
 		})

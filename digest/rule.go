@@ -148,6 +148,17 @@ type ignores struct {
 	// slash at its end unless it is empty.
 	base  string
 	above *ignores
+	// sum is of the whole chain.
+	sum sum
+}
+
+// newIgnores puts the rules of the ignore file data before the chain above.
+func newIgnores(data []byte, base string, above *ignores) *ignores {
+	text := appendText(nil, base)
+	if above != nil {
+		text = append(text, above.sum[:]...)
+	}
+	return &ignores{rules: parseRules(data), base: base, above: above, sum: sumOf(append(text, data...))}
 }
 
 // ignored reports whether the entry at path is left out. The last rule of the

@@ -69,14 +69,14 @@ type scanner struct {
 	fn        Function
 	index     *Index
 	selection *selection
+	rules     sum // of the selection, see [scanner.keyOf]
 	crew      *crew
 	began     time.Time
-	blurred   bool // the file system is a remote one, see coarseBlur
+	blurred   bool   // the file system is a remote one, see coarseBlur
+	device    uint64 // where listings can be relied on, see [trustsListings]
+	trusting  bool   // there is such a device
 	problems  collector
 	matched   []atomic.Bool // by selector
-
-	mu      sync.Mutex
-	folders []*folder
 }
 
 // folder is one directory that the scan looks into.
@@ -86,13 +86,21 @@ type folder struct {
 	ignored  bool // only what a literal pattern names is taken
 	last     int  // the last selector that matches it, see verdict
 	depth    int
-	ignores  *ignores
+	above    *ignores // in force where the folder is
+	ignores  *ignores // in force in it
 	dir      *handle
-	items    []item
-	old      folderRecords
+	stamp    folderStamp // before it was listed
+	settled  bool        // the stamp will differ once the listing does
+	key      sum         // see [scanner.keyOf]
+	old      block
+	recalled bool // the listing and the files are as in old, and memo is for key
+	memo     memo
+	listed   bool   // items has all names, of a recalled folder all directories
+	items    []item // sorted
+	matched  uint64 // by the patterns that have to match something, see memo
 
-	mu    sync.Mutex
-	fresh []namedRecord
+	mu     sync.Mutex
+	stable map[string]stamp // of the files hashed now whose stamp can be relied on
 }
 
 func (s *scanner) scan() (*Tree, error) {
@@ -102,14 +110,13 @@ func (s *scanner) scan() (*Tree, error) {
 		return nil, err
 	}
 	s.blurred = isRemote(dir.fd)
-	top := &folder{last: s.selection.start(), dir: dir, selected: true, ignores: s.infoExclude(dir)}
+	s.device, s.trusting = trustsListings(dir.fd)
+	s.rules = s.selection.sum(s.root)
+	top := &folder{last: s.selection.start(), dir: dir, selected: true, above: s.infoExclude(dir)}
 	s.crew.add(func() { s.visit(top) })
 	s.crew.run()
 	if err := s.ctx.Err(); err != nil {
 		return nil, fmt.Errorf("scan %s: %w", s.root, err)
-	}
-	if s.index != nil {
-		s.updateIndex()
 	}
 	tree := s.assemble(top)
 	if err := s.problems.err(); err != nil {

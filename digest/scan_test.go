@@ -21,7 +21,7 @@ func scanned(t testing.TB, root string, opts ScanOptions) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return describe(tree.Entries)
+	return describe(slices.Collect(tree.Entries()))
 }
 
 func describe(entries []Entry) []string {
@@ -147,7 +147,7 @@ func TestScanReadsIgnoreFilesAsGitDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, e := range tree.Entries {
+	for e := range tree.Entries() {
 		if e.Kind != KindDirectory { // git knows none
 			got = append(got, e.Path)
 		}
@@ -212,18 +212,19 @@ func TestScanAndFromEntriesAgree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		built, err := FromEntries(fn, scan.Entries)
+		entries := slices.Collect(scan.Entries())
+		built, err := FromEntries(fn, entries)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(scan.Entries, built.Entries, cmp.Comparer(func(a, b Digest) bool { return a == b })); diff != "" {
+		if diff := cmp.Diff(entries, slices.Collect(built.Entries()), cmp.Comparer(func(a, b Digest) bool { return a == b })); diff != "" {
 			t.Errorf("entries (-scan +built):\n%s", diff)
 		}
-		if scan.Root != built.Root || !maps.EqualFunc(scan.Directories, built.Directories, slices.Equal) {
-			t.Errorf("%s: scanned %s with %d directories, built %s with %d", fn, scan.Root, len(scan.Directories), built.Root, len(built.Directories))
+		if scan.Root != built.Root || !maps.EqualFunc(scan.Directories(), built.Directories(), slices.Equal) {
+			t.Errorf("%s: scanned %s with %d directories, built %s with %d", fn, scan.Root, len(scan.Directories()), built.Root, len(built.Directories()))
 		}
-		if !slices.IsSortedFunc(scan.Entries, func(a, b Entry) int { return ComparePaths(a.Path, b.Path) }) {
-			t.Errorf("not in path order: %q", describe(scan.Entries))
+		if !slices.IsSortedFunc(entries, func(a, b Entry) int { return ComparePaths(a.Path, b.Path) }) {
+			t.Errorf("not in path order: %q", describe(entries))
 		}
 	}
 }

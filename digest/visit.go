@@ -3,6 +3,7 @@ package digest
 import (
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 
@@ -18,32 +19,42 @@ const (
 	maxIgnoreFile = 16 << 20
 )
 
-// visit lists a folder, decides on every name in it, and adds jobs for files
-// and folders in it.
+// visit takes a folder as the index knows it, or lists it.
 func (s *scanner) visit(f *folder) {
 	defer f.dir.release()
 	if s.ctx.Err() != nil {
 		return
 	}
+	if s.recall(f) {
+		s.check(f)
+		return
+	}
+	s.list(f)
+}
+
+// list reads the names in a folder, decides on each of them, and adds jobs for
+// files and folders in it.
+func (s *scanner) list(f *folder) {
 	items, err := f.dir.list(f.path)
 	if err != nil {
 		s.problems.add(pathOrDot(f.path), readProblem(err))
 		return
 	}
-	f.items = items
-	f.old = s.index.folder(filepath.Join(s.root, f.path))
-	if !f.ignored {
-		s.readIgnores(f)
-	}
+	f.items, f.listed, f.matched = items, true, 0
+	s.readIgnores(f, func(yield func(string, uint8) bool) {
+		for i := range items {
+			if !yield(items[i].name(), items[i].kind) {
+				return
+			}
+		}
+	})
+	f.key = s.keyOf(f)
 	var files []int
 	for i := range f.items {
 		if s.decide(f, &f.items[i]) {
 			files = append(files, i)
 		}
 	}
-	s.mu.Lock()
-	s.folders = append(s.folders, f)
-	s.mu.Unlock()
 	s.lookAt(f, files)
 }
 
@@ -72,12 +83,12 @@ func (s *scanner) decide(f *folder, i *item) bool {
 	overruled := ignored && v.named
 	ignored = ignored && !v.named
 	i.taken = v.selected && !ignored
-	s.mark(i, isDir, ignored)
+	s.mark(f, i, ignored)
 	switch i.kind {
 	case unix.DT_DIR:
-		sub := &folder{path: i.path, selected: i.taken, ignored: ignored, last: v.last, depth: f.depth + 1, ignores: f.ignores}
+		sub := &folder{path: i.path, selected: i.taken, ignored: ignored, last: v.last, depth: f.depth + 1, above: f.ignores}
 		if overruled {
-			sub.ignores = nil
+			sub.above = nil
 		}
 		s.descend(f, i, sub)
 	case unix.DT_REG:
@@ -93,11 +104,12 @@ func (s *scanner) decide(f *folder, i *item) bool {
 }
 
 // mark notes which of the patterns that have to match something match i.
-func (s *scanner) mark(i *item, isDir, ignored bool) {
+func (s *scanner) mark(f *folder, i *item, ignored bool) {
 	for n := range s.selection.selectors {
 		one := &s.selection.selectors[n]
-		if one.must && !ignored && !s.matched[n].Load() && one.matches(i.path, i.name(), isDir) {
+		if one.must && !ignored && one.matches(i.path, i.name(), i.kind == unix.DT_DIR) {
 			s.matched[n].Store(true)
+			f.matched |= 1 << (n % mostMatched)
 		}
 	}
 }
@@ -184,12 +196,11 @@ func (s *scanner) statFiles(f *folder, files []int) {
 			s.problems.add(i.path, readProblem(err))
 			continue
 		}
-		now := stampOf(&st)
-		if i.content, i.known = f.old.match(i.name(), now); i.known {
-			i.executable = now.executable
+		if at, found := f.old.find(i.name()); found && f.old.isAs(at, &st) {
+			i.known, i.content, i.executable = true, f.old.content(at, s.fn), f.old.has(at, flagExecutable)
 			continue
 		}
-		if batch, bytes = append(batch, n), bytes+now.size; bytes >= hashBatch {
+		if batch, bytes = append(batch, n), bytes+st.Size; bytes >= hashBatch {
 			whole := batch
 			batch, bytes = nil, 0
 			s.later(f, func() { s.hashFiles(f, whole) })
@@ -200,7 +211,6 @@ func (s *scanner) statFiles(f *folder, files []int) {
 
 // hashFiles reads files and hashes them.
 func (s *scanner) hashFiles(f *folder, files []int) {
-	var fresh []namedRecord
 	for _, n := range files {
 		i := &f.items[n]
 		content, st, err := hashFile(s.ctx, s.fn, f.dir.fd, i.name(), unix.O_NOFOLLOW)
@@ -210,13 +220,15 @@ func (s *scanner) hashFiles(f *folder, files []int) {
 		}
 		now := stampOf(&st)
 		i.content, i.executable = content, now.executable
-		if s.settled(&st) {
-			fresh = append(fresh, namedRecord{i.name(), record{now, content}})
+		if s.index != nil && s.settled(&st) {
+			f.mu.Lock()
+			if f.stable == nil {
+				f.stable = map[string]stamp{}
+			}
+			f.stable[i.name()] = now
+			f.mu.Unlock()
 		}
 	}
-	f.mu.Lock()
-	f.fresh = append(f.fresh, fresh...)
-	f.mu.Unlock()
 }
 
 func (s *scanner) settled(st *unix.Stat_t) bool {
@@ -227,19 +239,27 @@ func (s *scanner) settled(st *unix.Stat_t) bool {
 	return settled(st, began)
 }
 
-// readIgnores puts the ignore files of a folder before those above it. The
-// second one read is the stronger one.
-func (s *scanner) readIgnores(f *folder) {
+// readIgnores puts the ignore files among the names of a folder before those
+// above it. The second one read is the stronger one.
+func (s *scanner) readIgnores(f *folder, names iter.Seq2[string, uint8]) {
+	f.ignores = f.above
+	if f.ignored {
+		return
+	}
 	base := ""
 	if f.path != "" {
 		base = f.path + "/"
 	}
-	for _, name := range []string{".gitignore", ".larderignore"} {
-		for i := range f.items {
-			// As in git, a link in the place of an ignore file is not one.
-			if one := &f.items[i]; one.name() == name && (one.kind == unix.DT_REG || one.kind == unix.DT_UNKNOWN) {
-				f.ignores = s.readIgnoreFile(f.dir, name, base, f.ignores)
-			}
+	var found [2]bool
+	for name, kind := range names {
+		// As in git, a link in the place of an ignore file is not one.
+		isFile := kind == unix.DT_REG || kind == unix.DT_UNKNOWN
+		found[0] = found[0] || isFile && name == ".gitignore"
+		found[1] = found[1] || isFile && name == ".larderignore"
+	}
+	for n, name := range []string{".gitignore", ".larderignore"} {
+		if found[n] {
+			f.ignores = s.readIgnoreFile(f.dir, name, base, f.ignores)
 		}
 	}
 }
@@ -261,7 +281,7 @@ func (s *scanner) readIgnoreFile(dir *handle, name, base string, above *ignores)
 		s.problems.add(base+name, readProblem(err))
 		return above
 	}
-	return &ignores{rules: parseRules(data), base: base, above: above}
+	return newIgnores(data, base, above)
 }
 
 // mostRules bounds the bytes of .git/info/exclude.
@@ -273,5 +293,5 @@ func (s *scanner) infoExclude(dir *handle) *ignores {
 	if err != nil {
 		return nil // not a repository, or one that keeps it elsewhere
 	}
-	return &ignores{rules: parseRules(data)}
+	return newIgnores(data, "", nil)
 }

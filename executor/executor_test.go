@@ -193,8 +193,8 @@ func TestDeclaredPathsAreNoInputsUnlessNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(tree.Entries) != 1 || tree.Entries[0].Path != "in" {
-		t.Errorf("the inputs are %v, want in alone", tree.Entries)
+	if len(slices.Collect(tree.Entries())) != 1 || slices.Collect(tree.Entries())[0].Path != "in" {
+		t.Errorf("the inputs are %v, want in alone", slices.Collect(tree.Entries()))
 	}
 }
 

@@ -3,7 +3,6 @@ package executor
 import (
 	"context"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
 
@@ -56,23 +55,21 @@ func (in Inputs) graft(ctx context.Context, tree *digest.Tree, trees []action.Tr
 		}
 		places[stored.Path.String()] = root
 	}
-	root, added, err := digest.Graft(ctx, layered{tree.Directories, in.Trees}, tree.Root, places)
+	root, added, err := digest.Graft(ctx, layered{tree, in.Trees}, tree.Root, places)
 	if err != nil {
 		return nil, fmt.Errorf("add stored trees to the inputs: %w", err)
 	}
-	maps.Copy(added, tree.Directories)
-	return &digest.Tree{Root: root, Directories: added, Entries: tree.Entries, Stats: tree.Stats}, nil
+	return tree.Over(root, added), nil
 }
 
 // layered reads directories that were just made, and otherwise stored ones.
 type layered struct {
-	made   digest.Directories
-	stored digest.Source
+	made, stored digest.Source
 }
 
 // Blob returns the content that d names.
 func (l layered) Blob(ctx context.Context, d digest.Digest) ([]byte, error) {
-	if data, ok := l.made[d]; ok {
+	if data, err := l.made.Blob(ctx, d); err == nil {
 		return data, nil
 	}
 	return l.stored.Blob(ctx, d)

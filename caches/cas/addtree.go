@@ -29,7 +29,7 @@ func (s *Store) AddTree(ctx context.Context, tree *digest.Tree, root string) err
 			}
 		})
 	}
-	for _, entry := range tree.Entries {
+	for entry := range tree.Entries() {
 		if entry.Kind == digest.KindFile {
 			entries <- entry
 		}
@@ -39,5 +39,5 @@ func (s *Store) AddTree(ctx context.Context, tree *digest.Tree, root string) err
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
-	return s.AddDirectories(ctx, tree.Directories)
+	return s.AddDirectories(ctx, tree.Directories())
 }

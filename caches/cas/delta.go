@@ -34,7 +34,7 @@ func (s *Store) makeDelta(ctx context.Context, tree *digest.Tree, options TreeOp
 		_, err = s.findDelta(tree.Root)
 		return noDelta(err)
 	}
-	both := made{tree.Directories, s}
+	both := made{tree, s}
 	changes, err := planDelta(ctx, both, base, tree.Root)
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (f *filler) apply(changes []digest.Change) error {
 func (s *Store) addChanged(ctx context.Context, tree *digest.Tree, changes []digest.Change) error {
 	changed := digest.Directories{}
 	add := func(directory digest.Digest) {
-		if message, ok := tree.Directories[directory]; ok {
+		if message, err := tree.Blob(ctx, directory); err == nil {
 			changed[directory] = message
 		}
 	}
@@ -121,13 +121,13 @@ func (s *Store) addChanged(ctx context.Context, tree *digest.Tree, changes []dig
 
 // made reads directories that were just made, and otherwise stored ones.
 type made struct {
-	directories digest.Directories
-	store       *Store
+	tree  *digest.Tree
+	store *Store
 }
 
 // Blob returns the content that d names.
 func (m made) Blob(ctx context.Context, d digest.Digest) ([]byte, error) {
-	if data, ok := m.directories[d]; ok {
+	if data, err := m.tree.Blob(ctx, d); err == nil {
 		return data, nil
 	}
 	return m.store.Blob(ctx, d)

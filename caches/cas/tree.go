@@ -72,7 +72,7 @@ func (s *Store) Tree(ctx context.Context, tree *digest.Tree, options TreeOptions
 
 // makeWhole lays out the tree without any other below it.
 func (s *Store) makeWhole(ctx context.Context, tree *digest.Tree, origin Origin) error {
-	if err := s.AddDirectories(ctx, tree.Directories); err != nil {
+	if err := s.AddDirectories(ctx, tree.Directories()); err != nil {
 		return err
 	}
 	final := s.treePath(tree.Root, whole)

@@ -287,7 +287,7 @@ func TestHasTreeMissesEachBlob(t *testing.T) {
 		return has
 	}
 	needed := map[digest.Digest]bool{tree.Root: true}
-	for d := range tree.Directories {
+	for d := range tree.Directories() {
 		needed[d] = true
 	}
 	for _, f := range sampleFiles() {

@@ -20,11 +20,11 @@ func whole(t testing.TB, files Files, blobs *cas.Store) (*Record, []digest.Diges
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := blobs.AddDirectories(t.Context(), tree.Directories); err != nil {
+	if err := blobs.AddDirectories(t.Context(), tree.Directories()); err != nil {
 		t.Fatal(err)
 	}
 	needed := []digest.Digest{}
-	for d := range tree.Directories {
+	for d := range tree.Directories() {
 		needed = append(needed, d)
 	}
 	for _, text := range []string{"out", "err", "file", "below", "deep", "the tree of all"} {

@@ -70,7 +70,7 @@ func (b bench) result(name, text string) digest.Digest {
 		{Path: "d", Kind: digest.KindDirectory}, {Path: "d/f", Kind: digest.KindFile, Digest: file},
 	})
 	check(b.t, err)
-	check(b.t, b.blobs.AddDirectories(b.t.Context(), tree.Directories))
+	check(b.t, b.blobs.AddDirectories(b.t.Context(), tree.Directories()))
 	empty := b.blob("")
 	record := &results.Record{Format: results.Format, Stdout: empty.String(), Stderr: empty.String(), OutputTree: tree.Root.String(),
 		Outputs: []results.Output{{Path: "f", Digest: file.String(), Kind: "file"}, {Path: "t", Digest: tree.Root.String(), Kind: "directory"}}}

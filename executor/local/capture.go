@@ -149,7 +149,7 @@ func (a *attempt) storeTree(ctx context.Context, prefix string, entries []digest
 	if err != nil {
 		return digest.Digest{}, err
 	}
-	return tree.Root, a.taking(func(blobs *cas.Store) error { return blobs.AddDirectories(ctx, tree.Directories) })
+	return tree.Root, a.taking(func(blobs *cas.Store) error { return blobs.AddDirectories(ctx, tree.Directories()) })
 }
 
 func describeOutput(entry digest.Entry) action.Output {

@@ -123,7 +123,7 @@ func (a *attempt) untilAsked(ctx context.Context, wait func(context.Context) err
 // for a cache: a process could write the marks of overlayfs into its folder.
 // Outputs lose all extended attributes on their way into the store.
 func (a *attempt) stackInputs(ctx context.Context) (err error) {
-	if len(a.job.Inputs.Entries) == 0 && len(a.job.Inputs.Directories) <= 1 {
+	if a.job.Inputs.Root.Size() == 0 {
 		if a.work.upper, err = a.folder.Dir("build"); err != nil {
 			return err
 		}
@@ -157,10 +157,10 @@ const fewQuestions = 8
 // origin finds scanned files by their digest. A tree that is laid out already
 // asks for none, one that is near another for a few.
 func (a *attempt) origin() cas.Origin {
-	entries := a.job.Inputs.Entries
+	inputs := a.job.Inputs
 	paths := sync.OnceValue(func() map[digest.Digest]string {
-		byDigest := make(map[digest.Digest]string, len(entries))
-		for _, entry := range entries {
+		byDigest := make(map[digest.Digest]string, inputs.Stats.Files)
+		for entry := range inputs.Entries() {
 			if entry.Kind == digest.KindFile {
 				byDigest[entry.Digest] = entry.Path
 			}
@@ -171,8 +171,8 @@ func (a *attempt) origin() cas.Origin {
 	return func(d digest.Digest) (path string, ok bool) {
 		if asked.Add(1) > fewQuestions {
 			path, ok = paths()[d]
-		} else if i := slices.IndexFunc(entries, func(e digest.Entry) bool { return e.Kind == digest.KindFile && e.Digest == d }); i >= 0 {
-			path, ok = entries[i].Path, true
+		} else {
+			path, ok = inputs.PathOf(d)
 		}
 		return filepath.Join(a.job.Action.Root, path), ok
 	}
