@@ -62,11 +62,11 @@ func (s *scanner) assembleSub(n *node, i *item, stats *Stats) {
 // writeDown makes the block of a folder that was listed, and finds out what of it
 // was taken.
 func (s *scanner) writeDown(f *folder, n *node, stats *Stats) {
-	items := make([]listed, len(f.items))
+	items := make([]folderItem, len(f.items))
 	n.taken = make([]byte, bytesFor(len(f.items)))
 	for at := range f.items {
 		i := &f.items[at]
-		items[at] = listed{name: i.name(), kind: i.kind, target: i.target}
+		items[at] = folderItem{name: i.name(), kind: i.kind, target: i.target}
 		if i.kind == unix.DT_REG {
 			items[at].record = s.recordOf(f, i)
 		}

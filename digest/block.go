@@ -118,8 +118,8 @@ func (b block) find(name string) (int, bool) {
 	return i, i < b.len() && string(b.name(i)) == name
 }
 
-// listed is one item that is to be written into a block.
-type listed struct {
+// folderItem is one item that is to be written into a block.
+type folderItem struct {
 	name   string
 	kind   uint8
 	target string
@@ -127,8 +127,8 @@ type listed struct {
 }
 
 // at returns item i to be written anew.
-func (b block) at(i int, fn Function) listed {
-	return listed{string(b.name(i)), b.kind(i), b.target(i), record{b.stamp(i), b.content(i, fn)}}
+func (b block) at(i int, fn Function) folderItem {
+	return folderItem{string(b.name(i)), b.kind(i), b.target(i), record{b.stamp(i), b.content(i, fn)}}
 }
 
 // folderStamp tells one state of the listing of a folder from another. The zero
@@ -155,7 +155,7 @@ func (b block) folder() folderStamp {
 
 // makeBlock writes a block without memos, of items sorted by name. It reports
 // false for more text than a block can have, which is 4 GiB.
-func makeBlock(folder folderStamp, items []listed) (block, bool) {
+func makeBlock(folder folderStamp, items []folderItem) (block, bool) {
 	text := 0
 	for _, one := range items {
 		text += len(one.name) + len(one.target) + 2
@@ -178,7 +178,7 @@ func makeBlock(folder folderStamp, items []listed) (block, bool) {
 	return openBlock(out), true
 }
 
-func (l listed) append(out []byte, textAt int) []byte {
+func (l folderItem) append(out []byte, textAt int) []byte {
 	var flags byte
 	if l.executable {
 		flags |= flagExecutable

@@ -23,6 +23,13 @@ import (
 // change that comes right after would leave the same stat. That trusts a file
 // server's clock to agree with this machine's within two seconds.
 //
+// Of folders it remembers what is in them and what a scan made of that. A folder
+// whose device, inode, ctime and mtime are the same, and were old enough in the
+// same sense, has the same names in it: it is not read again, and when its files
+// are as they were too, neither the rules nor its message are gone through again.
+// This is believed of file systems that are known to keep such times, within the
+// one of the root; see trustsListings.
+//
 // An Index may be used by several goroutines. Processes share its file by
 // loading it whole and replacing it whole; the last one to save wins, and what
 // the others learnt is learnt again.
@@ -174,7 +181,7 @@ func (x *Index) remember(path string, r record, settled bool) {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	var items []listed
+	var items []folderItem
 	there := x.folderLocked(dir)
 	for i := range there.len() {
 		if string(there.name(i)) != name {
@@ -182,9 +189,9 @@ func (x *Index) remember(path string, r record, settled bool) {
 		}
 	}
 	if settled {
-		items = append(items, listed{name: name, kind: unix.DT_REG, record: r})
+		items = append(items, folderItem{name: name, kind: unix.DT_REG, record: r})
 	}
-	slices.SortFunc(items, func(a, b listed) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(items, func(a, b folderItem) int { return strings.Compare(a.name, b.name) })
 	if made, ok := makeBlock(folderStamp{}, items); ok {
 		x.set(dir, seenFolder{block: made}, true)
 	}

@@ -296,7 +296,7 @@ func TestFileDigest(t *testing.T) {
 
 // FuzzIndex holds that no file can crash the reader, checksum or not.
 func FuzzIndex(f *testing.F) {
-	made, _ := makeBlock(folderStamp{inode: 1}, []listed{
+	made, _ := makeBlock(folderStamp{inode: 1}, []folderItem{
 		{name: "l", kind: unix.DT_LNK, target: "x"},
 		{name: "x", kind: unix.DT_REG, record: record{stamp{size: 1}, Of(BLAKE3, []byte("x"))}},
 	})

@@ -21,7 +21,7 @@ type shelf struct {
 func newShelf(trees ...*Tree) shelf {
 	s := shelf{Directories{}, map[Digest]int{}}
 	for _, tree := range trees {
-		maps.Copy(s.Directories, tree.Directories)
+		maps.Copy(s.Directories, tree.Directories())
 	}
 	return s
 }
@@ -451,7 +451,7 @@ func TestMergeIsAssociative(t *testing.T) {
 			}
 			return
 		}
-		group := &Tree{Root: some.Root, Directories: s.Directories}
+		group := &Tree{Root: some.Root, made: s.Directories}
 		again, _, failed := mergeAll(slices.Concat(trees[:from], []*Tree{group}, trees[to:]), policies...)
 		if whole.Root != again.Root || (err == nil) != (failed == nil) {
 			r.Fatalf("at once %s, %v; in steps %s, %v", whole.Root, err, again.Root, failed)
@@ -472,7 +472,7 @@ func TestWhereMergeIsNotAssociative(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stepped, _, err := mergeAll([]*Tree{trees[0], {Root: later.Root, Directories: s.Directories}}, tolerate)
+	stepped, _, err := mergeAll([]*Tree{trees[0], {Root: later.Root, made: s.Directories}}, tolerate)
 	if err != nil || stepped.Root != trees[0].Root {
 		t.Errorf("the last two first: %v, %v", stepped, err)
 	}
