@@ -4,6 +4,9 @@ import (
 	"errors"
 	"os"
 	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // firstRead is more than most records of the store have.
@@ -21,19 +24,80 @@ func ReadFile(path string) ([]byte, error) {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
 	defer syscall.Close(descriptor)
+	data, err := readAll(descriptor)
+	if err != nil {
+		return nil, &os.PathError{Op: "read", Path: path, Err: err}
+	}
+	return data, nil
+}
+
+func readAll(descriptor int) ([]byte, error) {
 	data := make([]byte, 0, firstRead)
 	for {
 		n, err := retry(func() (int, error) { return syscall.Read(descriptor, data[len(data):cap(data)]) })
 		if err != nil {
-			return nil, &os.PathError{Op: "read", Path: path, Err: err}
+			return nil, err
 		}
+		atEnd := n < cap(data)-len(data) // a read of a file is short only at its end
 		data = data[:len(data)+n]
-		if n == 0 {
+		if atEnd {
 			return data, nil
 		}
 		if len(data) == cap(data) {
 			data = append(data, make([]byte, len(data))...)[:len(data)]
 		}
+	}
+}
+
+// Glance is what one look at a record tells.
+type Glance struct {
+	Data    []byte
+	Changed time.Time // when the file was last changed
+	Locked  bool      // somebody holds a kernel lock on the file
+}
+
+// ReadGlance is [ReadFile] with what else there is to know of a file by which
+// leases are held. To find out it takes the exclusive lock for a moment.
+func ReadGlance(path string) (Glance, error) {
+	descriptor, err := retry(func() (int, error) {
+		return syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	})
+	if err != nil {
+		return Glance{}, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer syscall.Close(descriptor)
+	data, err := readAll(descriptor)
+	var stat unix.Stat_t
+	if err == nil {
+		err = unix.Fstat(descriptor, &stat)
+	}
+	if err != nil {
+		return Glance{}, &os.PathError{Op: "read", Path: path, Err: err}
+	}
+	err = unix.Flock(descriptor, unix.LOCK_EX|unix.LOCK_NB)
+	return Glance{data, time.Unix(stat.Mtim.Unix()), errors.Is(err, unix.EWOULDBLOCK)}, nil
+}
+
+// ReadNames lists a folder, in no order. A link in its place is not followed.
+func ReadNames(path string) ([]string, error) {
+	descriptor, err := retry(func() (int, error) {
+		return syscall.Open(path, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0)
+	})
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer syscall.Close(descriptor)
+	var names []string
+	buffer := make([]byte, 8<<10)
+	for {
+		n, err := retry(func() (int, error) { return unix.ReadDirent(descriptor, buffer) })
+		if err != nil {
+			return nil, &os.PathError{Op: "readdir", Path: path, Err: err}
+		}
+		if n <= 0 {
+			return names, nil
+		}
+		_, _, names = unix.ParseDirent(buffer[:n], -1, names)
 	}
 }
 

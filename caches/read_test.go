@@ -3,11 +3,17 @@ package caches_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"larder/caches"
 )
@@ -52,5 +58,67 @@ func TestReadFileDoesNotWaitForAFIFO(t *testing.T) {
 	defer writer.Close()
 	if _, err := caches.ReadFile(path); !errors.Is(err, syscall.EAGAIN) {
 		t.Errorf("with a writer that says nothing: %v", err)
+	}
+}
+
+func TestReadNames(t *testing.T) {
+	dir := t.TempDir()
+	if names, err := caches.ReadNames(dir); err != nil || len(names) != 0 {
+		t.Errorf("an empty folder: %q, %v", names, err)
+	}
+	var want []string
+	for n := range 1000 {
+		want = append(want, fmt.Sprintf("a name that is long enough for several calls %04d", n))
+		if err := os.WriteFile(filepath.Join(dir, want[n]), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names, err := caches.ReadNames(dir)
+	slices.Sort(names)
+	if err != nil || !slices.Equal(names, want) {
+		t.Errorf("read %d names, %v, want %d", len(names), err, len(want))
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	for path, refused := range map[string]error{
+		link: syscall.ENOTDIR, filepath.Join(dir, want[0]): syscall.ENOTDIR, filepath.Join(dir, "none"): fs.ErrNotExist,
+	} {
+		if names, err := caches.ReadNames(path); !errors.Is(err, refused) {
+			t.Errorf("%s: %q, %v, want %v", path, names, err, refused)
+		}
+	}
+}
+
+func TestReadGlanceSeesLocks(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "record")
+	at := time.Unix(1_700_000_000, 5000)
+	if err := errors.Join(os.WriteFile(path, []byte("text"), 0o644), os.Chtimes(path, at, at)); err != nil {
+		t.Fatal(err)
+	}
+	look := func(locked bool) {
+		t.Helper()
+		got, err := caches.ReadGlance(path)
+		want := caches.Glance{Data: []byte("text"), Changed: at, Locked: locked}
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%v (-want +got):\n%s", err, diff)
+		}
+	}
+	look(false)
+	for _, how := range []int{unix.LOCK_SH, unix.LOCK_EX} {
+		file, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := caches.Flock(file, how); err != nil {
+			t.Fatal(err)
+		}
+		look(true)
+		file.Close()
+		look(false)
+	}
+	if _, err := caches.ReadGlance(path + "-none"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a missing file: %v", err)
 	}
 }

@@ -31,7 +31,7 @@ func Prune(upper string, paths []string) error {
 func PruneEmpty(upper string, paths []string) error {
 	for i := len(paths) - 1; i >= 0; i-- {
 		full := filepath.Join(upper, paths[i])
-		names, err := readNames(full)
+		names, err := caches.ReadNames(full)
 		if errors.Is(err, fs.ErrNotExist) || err == nil && len(names) > 0 {
 			continue
 		}

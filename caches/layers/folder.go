@@ -1,7 +1,6 @@
 package layers
 
 import (
-	"errors"
 	"io/fs"
 	"slices"
 
@@ -21,7 +20,7 @@ type realDir struct {
 // open returns the directory with a descriptor, for [realDir.close]. Where none
 // can be had, as when there are too many, looks go by the path as before.
 func (d realDir) open() realDir {
-	fd, err := openAgain(d.path, lookOnly)
+	fd, err := unix.Open(d.path, lookOnly|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	d.descriptor, d.isOpen = fd, err == nil
 	return d
 }
@@ -65,43 +64,5 @@ func (n node) opened(looks int) node {
 func (n node) close() {
 	for _, dir := range n.dirs {
 		dir.close()
-	}
-}
-
-// readNames lists a directory, in no order. A link is not followed.
-func readNames(path string) ([]string, error) {
-	fd, err := openAgain(path, unix.O_RDONLY)
-	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
-	}
-	defer unix.Close(fd)
-	var names []string
-	buffer := make([]byte, 8<<10)
-	for {
-		n, err := again(func() (int, error) { return unix.ReadDirent(fd, buffer) })
-		if err != nil {
-			return nil, &fs.PathError{Op: "getdents", Path: path, Err: err}
-		}
-		if n == 0 {
-			return names, nil
-		}
-		_, _, names = unix.ParseDirent(buffer[:n], -1, names)
-	}
-}
-
-// openAgain opens a directory.
-func openAgain(path string, how int) (int, error) {
-	return again(func() (int, error) {
-		return unix.Open(path, how|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	})
-}
-
-// again makes a call once more for as long as signals interrupt it.
-func again(call func() (int, error)) (int, error) {
-	for {
-		n, err := call()
-		if !errors.Is(err, unix.EINTR) {
-			return n, err
-		}
 	}
 }

@@ -166,7 +166,7 @@ func (w walker) layer(root string) error {
 }
 
 func (w walker) directory(dir realDir, path string) error {
-	names, err := readNames(dir.path)
+	names, err := caches.ReadNames(dir.path)
 	if err != nil {
 		return w.failed(path, err)
 	}

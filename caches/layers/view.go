@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"larder/caches"
 )
 
 // ErrDamaged says that a layer or a manifest in the store is not as larder
@@ -144,7 +146,7 @@ func (n node) children() ([]node, error) {
 func (n node) names() ([]string, error) {
 	var names []string
 	for _, dir := range n.dirs {
-		list, err := readNames(dir.path)
+		list, err := caches.ReadNames(dir.path)
 		if err != nil {
 			return nil, err
 		}

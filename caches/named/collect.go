@@ -59,7 +59,7 @@ func (i instance) history(head manifest, most int) []manifest {
 
 // manifests lists the ids of all manifests. Who removes layers has to know them
 // all: any could be leased.
-func (i instance) manifests() ([]string, error) { return i.named(".json") }
+func (i instance) manifests() ([]string, error) { return i.named(manifestSuffix) }
 
 // generations lists the ids of the manifests that can be found.
 func (i instance) generations() []string {

@@ -25,7 +25,7 @@ func (s *Store) OnBoot(id string) *Store {
 }
 
 func (i instance) mark(id string) string {
-	return filepath.Join(i.folder(), generationsFolder, id+markSuffix)
+	return i.path(generationsFolder) + "/" + id + markSuffix
 }
 
 func (i instance) marked(id string) bool {
@@ -134,16 +134,21 @@ func (i instance) dropMarks() {
 // named lists the ids in the folder of generations whose file name ends in
 // suffix. A folder that is missing is empty.
 func (i instance) named(suffix string) (ids []string, err error) {
-	entries, err := os.ReadDir(i.path(generationsFolder))
+	names, err := caches.ReadNames(i.path(generationsFolder))
 	if err != nil && !missing(err) {
 		return nil, fmt.Errorf("list the generations: %w", err)
 	}
-	for _, entry := range entries {
-		if id, ok := strings.CutSuffix(entry.Name(), suffix); ok && validID(id) {
+	return idsOf(names, suffix), nil
+}
+
+func idsOf(names []string, suffix string) (ids []string) {
+	for _, name := range names {
+		if id, ok := strings.CutSuffix(name, suffix); ok && validID(id) {
 			ids = append(ids, id)
 		}
 	}
-	return ids, nil
+	slices.Sort(ids)
+	return ids
 }
 
 // layerOf names the layer that an entry of the layers folder belongs to: itself

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"larder/caches"
-	"larder/caches/layers"
 )
 
 // Status says in which condition a cache is.
@@ -43,6 +42,7 @@ type Row struct {
 	Durable     bool      // the head was seen on the disk
 	Status      Status
 	Problem     error
+	order       string // by which rows are sorted
 }
 
 // List describes the caches whose name matches pattern, a glob as in
@@ -59,7 +59,7 @@ func (s *Store) List(pattern string) ([]Row, error) {
 		return nil, fmt.Errorf("list the caches: %w", err)
 	}
 	rows := slices.DeleteFunc(s.rows(entries), func(row Row) bool { return row.Status == "" || !row.matches(pattern) })
-	slices.SortFunc(rows, func(a, b Row) int { return strings.Compare(a.Ref.String()+a.ID, b.Ref.String()+b.ID) })
+	slices.SortFunc(rows, func(a, b Row) int { return strings.Compare(a.order, b.order) })
 	return rows, nil
 }
 
@@ -74,6 +74,7 @@ func (s *Store) rows(folders []fs.DirEntry) []Row {
 		wait.Go(func() {
 			for n := int(next.Add(1)) - 1; n < len(folders); n = int(next.Add(1)) - 1 {
 				if row, exists := s.row(folders[n].Name()); exists {
+					row.order = row.Ref.String() + row.ID
 					rows[n] = row
 				}
 			}
@@ -91,7 +92,8 @@ func (r Row) matches(pattern string) bool {
 // row describes one folder; false says that it holds no generation yet.
 func (s *Store) row(id string) (Row, bool) {
 	i := instance{store: s, id: id}
-	row := Row{ID: id, Generations: len(i.generations()), Status: Cached}
+	names, _ := caches.ReadNames(i.path(generationsFolder))
+	row := Row{ID: id, Generations: len(idsOf(names, manifestSuffix)), Status: Cached}
 	if data, err := caches.ReadFile(i.path(refFile)); err == nil {
 		row.Ref, row.Problem = parseRef(data)
 	} else if !missing(err) || row.Generations > 0 {
@@ -101,7 +103,7 @@ func (s *Store) row(id string) (Row, bool) {
 	if row.Ref.Live && row.Problem == nil {
 		return row, row.describeLive(i)
 	}
-	head := i.load()
+	head, seen := i.glance()
 	if row.Problem = errors.Join(row.Problem, head.problem); row.Problem != nil {
 		row.Status = Corrupt
 		return row, true
@@ -109,22 +111,48 @@ func (s *Store) row(id string) (Row, bool) {
 	if head.manifest.ID == "" {
 		return row, false
 	}
-	row.describe(i, head.manifest)
+	row.Durable = slices.Contains(names, head.manifest.ID+markSuffix)
+	row.describe(head, seen)
 	return row, true
 }
 
-func (r *Row) describe(i instance, head manifest) {
-	generation := i.generation(head)
-	r.Head, r.Layers, r.Entries, r.Bytes = head.ID, len(generation.Layers), generation.Entries, generation.Bytes
-	r.Durable = generation.Durable
-	if info, err := os.Stat(i.manifest(head.ID)); err == nil {
-		r.LastUsed = info.ModTime()
+// glance is load, and what the file of the head tells beside: in most cases with
+// one opening of it.
+func (i instance) glance() (state, caches.Glance) {
+	if id, err := i.readHead(); err == nil && id != "" {
+		if at, seen := i.glanceAt(id); at.problem == nil {
+			return at, seen
+		}
 	}
-	lease, err := layers.TryAcquire(i.manifest(head.ID))
-	if errors.Is(err, layers.ErrLocked) {
+	head := i.load()
+	seen, _ := caches.ReadGlance(i.manifest(head.manifest.ID)) // one that is gone by now was last used long ago
+	return head, seen
+}
+
+func (i instance) glanceAt(id string) (state, caches.Glance) {
+	seen, err := caches.ReadGlance(i.manifest(id))
+	if err != nil {
+		return state{problem: err}, seen
+	}
+	m, err := parseGeneration(id, seen.Data)
+	switch {
+	case err != nil:
+		return state{problem: err}, seen
+	case !i.survived(m):
+		return state{problem: errLost}, seen
+	}
+	return i.check(m), seen
+}
+
+func (r *Row) describe(head state, seen caches.Glance) {
+	r.Head, r.Layers, r.LastUsed = head.manifest.ID, len(head.stack), seen.Changed
+	for _, layer := range head.stack {
+		r.Entries += layer.Entries
+		r.Bytes += layer.Bytes
+	}
+	if seen.Locked {
 		r.Status = InUse
 	}
-	lease.Close()
 }
 
 // Inspection is all that is known about one cache.

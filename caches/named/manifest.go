@@ -52,7 +52,7 @@ func (m manifest) content() string {
 func (m manifest) stack(folder string) layers.Stack {
 	stack := make(layers.Stack, len(m.Layers))
 	for i, layer := range m.Layers {
-		stack[i] = layers.Layer{ID: layer.ID, Path: filepath.Join(folder, layer.ID), Entries: layer.Entries, Bytes: layer.Bytes}
+		stack[i] = layers.Layer{ID: layer.ID, Path: folder + "/" + layer.ID, Entries: layer.Entries, Bytes: layer.Bytes}
 	}
 	return stack
 }
@@ -63,6 +63,10 @@ func (i instance) read(id string) (manifest, error) {
 	if err != nil {
 		return manifest{}, fmt.Errorf("read generation %s: %w", id, err)
 	}
+	return parseGeneration(id, data)
+}
+
+func parseGeneration(id string, data []byte) (manifest, error) {
 	m, err := parseManifest(data)
 	if err == nil && m.ID != id {
 		err = fmt.Errorf("it calls itself %q: %w", m.ID, layers.ErrDamaged)
@@ -147,7 +151,7 @@ func (i instance) writeJSON(path string, value any) error {
 func parseRef(data []byte) (ref caches.Ref, err error) {
 	data, err = caches.Unseal(data)
 	if err == nil {
-		err = json.Unmarshal(data, &ref)
+		ref, err = caches.ParseRef(data)
 	}
 	if err != nil {
 		return caches.Ref{}, fmt.Errorf("%w: %w", layers.ErrDamaged, err)

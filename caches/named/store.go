@@ -51,6 +51,7 @@ const (
 	lockFile          = "lock"
 	useFile           = "use"
 	generationsFolder = "generations"
+	manifestSuffix    = ".json"
 	emptyFolder       = "empty"
 )
 
@@ -63,14 +64,14 @@ type instance struct {
 
 func (s *Store) instance(ref caches.Ref) instance { return instance{s, ref.ID(), ref} }
 
-func (i instance) folder() string { return filepath.Join(i.store.layout.Named(), i.id) }
+func (i instance) folder() string { return i.store.layout.Named() + "/" + i.id }
 
-func (i instance) path(name string) string { return filepath.Join(i.folder(), name) }
+func (i instance) path(name string) string { return i.folder() + "/" + name }
 
-func (i instance) layers() string { return filepath.Join(i.store.layout.Layers(), i.id) }
+func (i instance) layers() string { return i.store.layout.Layers() + "/" + i.id }
 
 func (i instance) manifest(id string) string {
-	return filepath.Join(i.folder(), generationsFolder, id+".json")
+	return i.path(generationsFolder) + "/" + id + manifestSuffix
 }
 
 // state is the head of a cache as it was read. The zero value is an empty cache.
