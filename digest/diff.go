@@ -24,15 +24,13 @@ type Change struct {
 // Subtrees with the same digest are not read, so the time follows what differs.
 // Both trees are read from src, within the limits of [Walk].
 func Diff(ctx context.Context, src Source, before, after Digest, visit func(Change) error) error {
-	d := differ{ctx: ctx, src: src, visit: visit}
+	d := differ{reader: newReader(ctx, src), visit: visit}
 	return d.directories(before, after, "", 0)
 }
 
 type differ struct {
-	ctx    context.Context
-	src    Source
-	visit  func(Change) error
-	bounds bounds
+	*reader
+	visit func(Change) error
 }
 
 // directories compares two directories; a zero digest stands for none.
@@ -40,14 +38,11 @@ func (d *differ) directories(before, after Digest, path string, depth int) error
 	if before == after {
 		return nil
 	}
-	if err := checkDepth(path, depth); err != nil {
-		return err
-	}
-	old, err := d.read(before, path)
+	old, err := d.read(before, path, depth)
 	if err != nil {
 		return err
 	}
-	fresh, err := d.read(after, path)
+	fresh, err := d.read(after, path, depth)
 	if err != nil {
 		return err
 	}
@@ -61,11 +56,11 @@ func (d *differ) directories(before, after Digest, path string, depth int) error
 	return nil
 }
 
-func (d *differ) read(directory Digest, path string) ([]Entry, error) {
+func (d *differ) read(directory Digest, path string, depth int) ([]Entry, error) {
 	if directory.IsZero() {
 		return nil, nil
 	}
-	content, err := readDirectory(d.ctx, d.src, directory, path)
+	content, err := d.directory(directory, path, depth)
 	return content.entries(path), err
 }
 
@@ -93,7 +88,7 @@ func (d *differ) pair(change Change, depth int) error {
 	if change.Before == change.After {
 		return nil
 	}
-	if err := d.bounds.entry(); err != nil {
+	if err := d.count(); err != nil {
 		return err
 	}
 	before, after := directoryOf(change.Before), directoryOf(change.After)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 )
 
 // Producer is one of the trees of a [Merge], with the name under which messages
@@ -46,40 +47,69 @@ type Merged struct {
 // policy sets a directory against something else: what a directory held is gone
 // once a file took its place.
 func Merge(ctx context.Context, src Source, sink Sink, producers []Producer, policies []PathPolicy) (Merged, error) {
-	selection, err := compilePolicies(policies)
+	m, err := newMerger(newReader(ctx, src), sink, producers, policies)
+	if err == nil {
+		err = m.run()
+	}
 	if err != nil {
 		return Merged{}, fmt.Errorf("merge: %w", err)
-	}
-	m := &merger{ctx: ctx, src: src, sink: sink, producers: producers, selection: selection, policies: policies}
-	roots, err := m.roots()
-	if err != nil {
-		return Merged{}, fmt.Errorf("merge: %w", err)
-	}
-	if m.merged.Root, err = m.directory(junction{voices: roots, last: selection.start()}); err != nil {
-		return Merged{}, fmt.Errorf("merge: %w", err)
-	}
-	if len(m.refused) > 0 {
-		return Merged{}, fmt.Errorf("merge: %w", &CollisionError{m.refused})
 	}
 	return m.merged, nil
 }
 
+func newMerger(from *reader, sink Sink, producers []Producer, policies []PathPolicy) (*merger, error) {
+	selection, err := compilePolicies(policies)
+	if err != nil {
+		return nil, err
+	}
+	m := &merger{reader: from, sink: sink, producers: producers, selection: selection, policies: policies}
+	if len(policies) == 0 {
+		m.done = map[Digest]joined{}
+	}
+	return m, nil
+}
+
+func (m *merger) run() error {
+	roots, err := m.roots()
+	if err != nil {
+		return err
+	}
+	m.merged.Root, err = m.join(junction{voices: roots, last: m.selection.start()})
+	if tooMany := errors.Is(err, errTooMany); len(m.refused) > 0 && (err == nil || tooMany) {
+		return &CollisionError{m.refused, tooMany}
+	}
+	return err
+}
+
 type merger struct {
-	ctx       context.Context
-	src       Source
+	*reader
 	sink      Sink
 	producers []Producer
 	selection *selection
-	policies  []PathPolicy // by selector
-	bounds    bounds
+	policies  []PathPolicy      // by selector
+	done      map[Digest]joined // by keyOf; nil with policies
 	merged    Merged
 	refused   []Collision
+	told      int // producers of collisions
 }
 
 // voice is one of the different directories at a path, and who has it.
 type voice struct {
 	directory Digest
 	producers []int
+}
+
+// joined is a directory that was merged, and what was counted for it.
+type joined struct {
+	directory             Digest
+	duplicates, identical int
+}
+
+// add counts what was counted before once more, up to a number that only trees
+// made for that exceed.
+func (m *Merged) add(before joined) {
+	m.Duplicates = min(m.Duplicates+before.duplicates, math.MaxInt32)
+	m.Identical = min(m.Identical+before.identical, math.MaxInt32)
 }
 
 // junction is a path at which directories meet. The voices are in the order of
@@ -100,27 +130,30 @@ func (m *merger) roots() ([]voice, error) {
 		}
 		roots.add(Entry{Kind: KindDirectory, Digest: one.Root}, []int{i})
 	}
-	m.count(roots.list)
+	m.tally(roots.list)
 	switch len(roots.list) {
 	case 0:
 		return nil, errors.New("there are no trees to merge")
 	case 1: // which nobody would look at
-		if _, err := readDirectory(m.ctx, m.src, m.producers[0].Root, ""); err != nil {
+		if _, err := m.directory(m.producers[0].Root, "", 0); err != nil {
 			return nil, err
 		}
 	}
 	return directoriesOf(roots.list), nil
 }
 
-// directory merges directories and stores the result. After a collision that
+// join merges directories and stores the result. After a collision that
 // is refused it only looks for more.
-func (m *merger) directory(j junction) (Digest, error) {
+func (m *merger) join(j junction) (Digest, error) {
 	if len(j.voices) == 1 {
 		return j.voices[0].directory, nil
 	}
-	if err := checkDepth(j.path, j.depth); err != nil {
-		return Digest{}, err
+	key := m.keyOf(j)
+	if before, done := m.done[key]; done {
+		m.merged.add(before)
+		return before.directory, nil
 	}
+	began := m.merged
 	open, err := m.open(j)
 	if err != nil {
 		return Digest{}, err
@@ -142,14 +175,31 @@ func (m *merger) directory(j junction) (Digest, error) {
 	if err != nil {
 		return Digest{}, fmt.Errorf("store directory %q: %w", clip(pathOrDot(j.path)), err)
 	}
+	if m.done != nil {
+		m.done[key] = joined{d, m.merged.Duplicates - began.Duplicates, m.merged.Identical - began.Identical}
+	}
 	return d, nil
+}
+
+// keyOf names what meets at a junction. Without policies and collisions it is
+// all that the result depends on, so trees in which the same meets in many
+// places are merged once, however many there are.
+func (m *merger) keyOf(j junction) Digest {
+	if m.done == nil {
+		return Digest{}
+	}
+	var key []byte
+	for _, voice := range j.voices {
+		key = append(key, voice.directory.hash[:]...)
+	}
+	return Of(BLAKE3, key)
 }
 
 // open reads the directories that meet.
 func (m *merger) open(j junction) (*fan, error) {
 	var open fan
 	for i, voice := range j.voices {
-		content, err := readDirectory(m.ctx, m.src, voice.directory, j.path)
+		content, err := m.directory(voice.directory, j.path, j.depth)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", Quote(m.producers[voice.producers[0]].Name), err)
 		}
@@ -160,10 +210,10 @@ func (m *merger) open(j junction) (*fan, error) {
 
 // settle adds what becomes of one name to made.
 func (m *merger) settle(made *Directory, j junction, claims []claim) error {
-	if err := m.bounds.entry(); err != nil {
+	if err := m.count(); err != nil {
 		return err
 	}
-	m.count(claims)
+	m.tally(claims)
 	kept := claims[0].entry
 	if len(claims) > 1 {
 		var err error
@@ -192,11 +242,13 @@ func (m *merger) reconcile(j junction, claims []claim) (Entry, error) {
 			policy = m.policies[verdict.last].Policy
 		}
 		kept = policy.choose(claims)
-		m.report(m.collision(path, claims, kept, policy))
+		if err := m.report(m.collision(path, claims, kept, policy)); err != nil {
+			return Entry{}, err
+		}
 	}
 	entry := claims[max(kept, 0)].entry
 	if len(directories) > 0 && (kept < 0 || entry.Kind == KindDirectory) {
-		d, err := m.directory(junction{path, directories, verdict.last, j.depth + 1})
+		d, err := m.join(junction{path, directories, verdict.last, j.depth + 1})
 		if err != nil {
 			return Entry{}, err
 		}
@@ -218,8 +270,8 @@ func directoriesOf(claims []claim) []voice {
 	return voices
 }
 
-// count counts what is there more than once.
-func (m *merger) count(claims []claim) {
+// tally counts what is there more than once.
+func (m *merger) tally(claims []claim) {
 	for i := range claims {
 		if claims[i].entry.Kind == KindDirectory {
 			m.merged.Identical += claims[i].voices - 1
@@ -244,13 +296,25 @@ func (m *merger) collision(path string, claims []claim, kept int, policy Policy)
 }
 
 // report files a collision under what becomes of it.
-func (m *merger) report(c Collision) {
+func (m *merger) report(c Collision) error {
 	switch c.Policy {
 	case PolicyError:
 		m.refused = append(m.refused, c)
-		return
 	case PolicyTolerate:
 		m.merged.Tolerated = append(m.merged.Tolerated, c)
+		m.merged.Settled++
+	default:
+		m.merged.Settled++
+		return nil
 	}
-	m.merged.Settled++
+	for _, one := range c.Claims {
+		m.told += len(one.Producers)
+	}
+	if m.told > maxTold {
+		return fmt.Errorf("%w: at %s", errTooMany, Quote(c.Path))
+	}
+	return nil
 }
+
+// errTooMany ends a merge with more collisions than can be kept in memory.
+var errTooMany = errors.New("too many collisions to list them; the merge was given up")

@@ -113,6 +113,9 @@ type Claim struct {
 type CollisionError struct {
 	// Collisions has all of them, in the order of [ComparePaths].
 	Collisions []Collision
+	// Incomplete is set when there were so many that the merge was given up:
+	// millions of claims, as only trees made for that have.
+	Incomplete bool
 }
 
 // Unwrap returns [ErrCollision].
@@ -132,6 +135,9 @@ func (e *CollisionError) Error() string {
 	word := "paths collide"
 	if len(e.Collisions) == 1 {
 		word = "path collides"
+	}
+	if e.Incomplete {
+		word += ", and then the merge was given up"
 	}
 	fmt.Fprintf(&text, "%d %s", len(e.Collisions), word)
 	for _, one := range e.Collisions[:min(len(e.Collisions), shownCollisions)] {

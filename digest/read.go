@@ -32,27 +32,22 @@ func (m Directories) Blob(_ context.Context, d Digest) ([]byte, error) {
 // entries is refused with ErrTree, as is content that is not what its digest
 // says.
 func Walk(ctx context.Context, src Source, root Digest, visit func(path string, entry Entry) error) error {
-	w := walker{ctx: ctx, src: src, visit: visit}
+	w := walker{reader: newReader(ctx, src), visit: visit}
 	return w.walk(root, "", 0)
 }
 
 type walker struct {
-	ctx    context.Context
-	src    Source
-	visit  func(path string, entry Entry) error
-	bounds bounds
+	*reader
+	visit func(path string, entry Entry) error
 }
 
 func (w *walker) walk(d Digest, path string, depth int) error {
-	if err := checkDepth(path, depth); err != nil {
-		return err
-	}
-	dir, err := readDirectory(w.ctx, w.src, d, path)
+	dir, err := w.directory(d, path, depth)
 	if err != nil {
 		return err
 	}
 	for _, e := range dir.entries(path) {
-		if err := w.bounds.entry(); err != nil {
+		if err := w.count(); err != nil {
 			return err
 		}
 		err := w.visit(e.Path, e)

@@ -22,7 +22,7 @@ func Subset(ctx context.Context, src Source, sink Sink, root Digest, patterns []
 	if err != nil {
 		return Digest{}, fmt.Errorf("subset: %w", err)
 	}
-	s := &subsetter{ctx: ctx, src: src, sink: sink, selection: selection, matched: make([]bool, len(patterns))}
+	s := &subsetter{reader: newReader(ctx, src), sink: sink, selection: selection, matched: make([]bool, len(patterns))}
 	kept, err := s.part(Entry{Kind: KindDirectory, Digest: root}, selection.start(), 0)
 	if err == nil {
 		err = s.unmatched()
@@ -37,21 +37,16 @@ func Subset(ctx context.Context, src Source, sink Sink, root Digest, patterns []
 }
 
 type subsetter struct {
-	ctx       context.Context
-	src       Source
+	*reader
 	sink      Sink
 	selection *selection
 	matched   []bool // by selector
-	bounds    bounds
 }
 
 // part returns the directory with what is selected of it, without a digest when
 // that is nothing. The last selector that matches the directory is given.
 func (s *subsetter) part(directory Entry, last, depth int) (Entry, error) {
-	if err := checkDepth(directory.Path, depth); err != nil {
-		return Entry{}, err
-	}
-	content, err := readDirectory(s.ctx, s.src, directory.Digest, directory.Path)
+	content, err := s.directory(directory.Digest, directory.Path, depth)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -80,7 +75,7 @@ func (s *subsetter) part(directory Entry, last, depth int) (Entry, error) {
 
 // entry returns what becomes of one entry; its Kind is 0 when it is left out.
 func (s *subsetter) entry(e Entry, last, depth int) (Entry, error) {
-	if err := s.bounds.entry(); err != nil {
+	if err := s.count(); err != nil {
 		return Entry{}, err
 	}
 	isDirectory := e.Kind == KindDirectory
