@@ -134,10 +134,10 @@ func TestHostileTreesAreRefused(t *testing.T) {
 // each level, with files of this name.
 func doubling(t testing.TB, levels int, name string) *Tree {
 	t.Helper()
-	tree := &Tree{Directories: Directories{}}
-	tree.Root = tree.Directories.put(t, Directory{Files: []File{{name, Of(BLAKE3, []byte(name)), false}}})
+	tree := &Tree{made: Directories{}}
+	tree.Root = tree.made.put(t, Directory{Files: []File{{name, Of(BLAKE3, []byte(name)), false}}})
 	for range levels {
-		tree.Root = tree.Directories.put(t, Directory{Directories: []Sub{{"a", tree.Root}, {"b", tree.Root}}})
+		tree.Root = tree.made.put(t, Directory{Directories: []Sub{{"a", tree.Root}, {"b", tree.Root}}})
 	}
 	return tree
 }
@@ -162,9 +162,9 @@ func TestMergeOfTreesThatDoubleAtEachLevel(t *testing.T) {
 
 func TestWhatDoublesIsCountedEachTime(t *testing.T) {
 	one, two := doubling(t, 6, "f"), doubling(t, 6, "f")
-	leaf := two.Directories.put(t, Directory{Files: []File{{"f", Of(BLAKE3, []byte("f")), false}, {"g", Of(BLAKE3, nil), false}}})
+	leaf := two.made.put(t, Directory{Files: []File{{"f", Of(BLAKE3, []byte("f")), false}, {"g", Of(BLAKE3, nil), false}}})
 	for range 6 {
-		leaf = two.Directories.put(t, Directory{Directories: []Sub{{"a", leaf}, {"b", leaf}}})
+		leaf = two.made.put(t, Directory{Directories: []Sub{{"a", leaf}, {"b", leaf}}})
 	}
 	two.Root = leaf
 	merged, _, err := mergeAll([]*Tree{one, two})
@@ -227,8 +227,8 @@ func known(err error) bool {
 // directories of one another's trees as well.
 func fuzzed(t testing.TB, a, b []byte) (shelf, *Tree, *Tree) {
 	all := Directories{Of(BLAKE3, a): a, Of(BLAKE3, b): b}
-	one := &Tree{Directories: all, Root: all.put(t, Directory{Directories: []Sub{{"a", Of(BLAKE3, a)}, {"b", Of(BLAKE3, b)}}})}
-	two := &Tree{Directories: all, Root: all.put(t, Directory{Directories: []Sub{{"a", Of(BLAKE3, b)}, {"c", Of(BLAKE3, a)}}})}
+	one := &Tree{made: all, Root: all.put(t, Directory{Directories: []Sub{{"a", Of(BLAKE3, a)}, {"b", Of(BLAKE3, b)}}})}
+	two := &Tree{made: all, Root: all.put(t, Directory{Directories: []Sub{{"a", Of(BLAKE3, b)}, {"c", Of(BLAKE3, a)}}})}
 	return newShelf(one, two), one, two
 }
 
@@ -244,8 +244,8 @@ func seeds(f *testing.F, add func(a, b []byte)) {
 		}
 	}
 	good := treeOf(f, "a/b", "l -> a", "e/")
-	for _, one := range good.Directories {
-		for _, two := range treeOf(f, "a", "l -> b", "e", "g").Directories {
+	for _, one := range good.made {
+		for _, two := range treeOf(f, "a", "l -> b", "e", "g").made {
 			add(one, two)
 			add(one, one)
 		}
