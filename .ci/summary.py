@@ -38,8 +38,7 @@ class Summary:
         if action == "fail":
             print("".join(lines), end="")
         elif action == "skip":
-            reason = " ".join(line.strip() for line in lines if not line.lstrip().startswith(("===", "---")))
-            self.skipped.append(f"skip {package} {test}: {reason}")
+            self.skipped.append(f"skip {package} {test}: {reason_of(lines)}")
 
     def judge_package(self, action, package, seconds):
         if action == "fail":
@@ -59,6 +58,17 @@ class Summary:
             self.tests["fail"] = 1  # a package that does not build, or died outside a test
         print(f"{self.tests['pass']} passed, {self.tests['fail']} failed, {self.tests['skip']} skipped")
         return 1 if self.tests["fail"] or not self.tests["pass"] else 0
+
+
+def reason_of(lines):
+    """What a skipped test said, without the log of a script after its reason."""
+    said = []
+    for line in lines:
+        if said and line.lstrip().startswith("testscript.go:"):
+            break
+        if not line.lstrip().startswith(("===", "---")):
+            said.append(line.strip())
+    return " ".join(said)
 
 
 def main():

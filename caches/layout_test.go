@@ -172,8 +172,15 @@ func TestOpenLayoutWhereNothingCanBeWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := OpenLayout(root)
-	if !errors.Is(err, ErrStore) || !strings.Contains(err.Error(), root) || !strings.Contains(err.Error(), "--store") {
-		t.Errorf("%v; want an error that names %s and what to do", err, root)
+	if !errors.Is(err, ErrStore) || !strings.Contains(err.Error(), root) {
+		t.Fatalf("%v; want an error that names %s", err, root)
+	}
+	said := err.Error()
+	if IsFault(err) {
+		said += "; " + FaultAdvice(err) // given by whoever cannot go on without the store
+	}
+	if strings.Count(said, "--store") != 1 {
+		t.Errorf("%s; want it to say once what to do", said)
 	}
 }
 
