@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -109,10 +110,12 @@ func pushInput() error {
 	return nil
 }
 
-// attemptCall makes one of calls and prints how that went.
+// attemptCall makes one of calls or escapes and prints how that went.
 func attemptCall(args []string) error {
+	all := calls()
+	maps.Copy(all, escapes())
 	for _, name := range args {
-		err := calls()[name]()
+		err := all[name]()
 		fmt.Printf("%s: %v\n", name, err)
 	}
 	return nil

@@ -21,11 +21,11 @@ import (
 //go:norace
 //go:nocheckptr
 func processOne(m *memory, o *orders) {
+	connect(m)
 	for signal := uintptr(1); signal <= 64; signal++ {
 		// What the caller ignores or handles is no concern of the processes here.
 		syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, signal, uintptr(unsafe.Pointer(&m.action)), 0, 8, 0, 0)
 	}
-	connect(m)
 	if !await(m, requestBase) {
 		quit(1)
 	}
@@ -64,7 +64,8 @@ func fail(m *memory, begin int) {
 	quit(1)
 }
 
-// connect closes all that the fork inherited but the connection to the creator.
+// connect closes all that the fork inherited but the connection to the creator. It
+// comes first: until then no file that the creator has just written can be executed.
 //
 //go:nosplit
 //go:norace
@@ -210,14 +211,33 @@ func become(plan *order, m *memory) {
 	}
 	m.errno, m.missing, m.best = syscall.ENOENT, 0, 0
 	for i := range plan.attempts {
-		path := plan.attempts[i]
-		_, _, errno := syscall.RawSyscall6(syscall.SYS_EXECVE, path, plan.argv, plan.env, 0, 0, 0)
-		if !remember(m, path, errno, i) {
+		if !remember(m, plan.attempts[i], enter(plan, m, i), i) {
 			break
 		}
 	}
 	m.failed = m.best + int32(len(plan.steps))
 	quit(127)
+}
+
+// busyTries bounds how long a program may be open for writing, in milliseconds.
+const busyTries = 1000
+
+// enter makes one execve, and returns why it failed. A file that was written a
+// moment ago is still open for writing in every process 1 that was made
+// meanwhile, until that has come as far as connect, so it is tried again.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func enter(plan *order, m *memory, index int) syscall.Errno {
+	for try := 0; ; try++ {
+		_, _, errno := syscall.RawSyscall6(syscall.SYS_EXECVE, plan.attempts[index], plan.argv, plan.env, 0, 0, 0)
+		if errno != syscall.ETXTBSY || try == busyTries {
+			return errno
+		}
+		m.clock.Sec, m.clock.Nsec = 0, 1e6
+		syscall.RawSyscall6(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&m.clock)), 0, 0, 0, 0, 0)
+	}
 }
 
 // remember keeps the error that tells most about a failed execve, and reports

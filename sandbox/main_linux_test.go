@@ -38,6 +38,9 @@ func helpers() map[string]func([]string) error {
 	return map[string]func([]string) error{
 		"attempt":   attemptCall,
 		"connect":   attemptConnect,
+		"reach":     attemptReach,
+		"send":      attemptSend,
+		"share":     attemptShare,
 		"supervise": superviseShell,
 	}
 }

@@ -124,6 +124,7 @@ func rules(cfg *Config) []rule {
 		rule{number: unix.SYS_IOCTL, body: oneOf(1, refused(syscall.EPERM), allowed, unix.TIOCSTI, unix.TIOCLINUX)},
 		rule{number: unix.SYS_SOCKET, body: oneOf(0, allowed, refused(syscall.EAFNOSUPPORT),
 			unix.AF_UNIX, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK)},
+		rule{number: unix.SYS_SOCKETPAIR, body: oneOf(0, allowed, refused(syscall.EAFNOSUPPORT), unix.AF_UNIX)},
 	)
 	// Process 1 ends the sandbox. It runs as the same user, who may change it.
 	for number, index := range map[uint32]uint32{

@@ -57,6 +57,8 @@ func TestFilter(t *testing.T) {
 		"unix socket":          {decide(t, nativeArch, unix.SYS_SOCKET, unix.AF_UNIX), allowed},
 		"inet6 socket":         {decide(t, nativeArch, unix.SYS_SOCKET, unix.AF_INET6), allowed},
 		"vsock socket":         {decide(t, nativeArch, unix.SYS_SOCKET, unix.AF_VSOCK), refused(syscall.EAFNOSUPPORT)},
+		"unix pair":            {decide(t, nativeArch, unix.SYS_SOCKETPAIR, unix.AF_UNIX), allowed},
+		"tipc pair":            {decide(t, nativeArch, unix.SYS_SOCKETPAIR, unix.AF_TIPC), refused(syscall.EAFNOSUPPORT)},
 		"limits of its own":    {decide(t, nativeArch, unix.SYS_PRLIMIT64, 0), allowed},
 		"limits of process 1":  {decide(t, nativeArch, unix.SYS_PRLIMIT64, 1), denied},
 		"niceness of another":  {decide(t, nativeArch, unix.SYS_SETPRIORITY, 0, 1), denied},
