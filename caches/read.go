@@ -12,11 +12,18 @@ import (
 // firstRead is more than most records of the store have.
 const firstRead = 1024
 
+// MaxRecord is more bytes than any record of the store has.
+const MaxRecord = 16 << 20
+
 // ReadFile reads a record of the store. It is os.ReadFile with as few calls to
 // the kernel as there can be, three: a list of a thousand caches reads
 // thousands of records. Errors are those of os.ReadFile. It does not wait for what
-// is no file: another user of the store may have put a FIFO there.
-func ReadFile(path string) ([]byte, error) {
+// is no file, and a file of more than [MaxRecord] bytes is EFBIG: another user of
+// the store may have put a FIFO there, or a file that takes all memory.
+func ReadFile(path string) ([]byte, error) { return ReadAtMost(path, MaxRecord) }
+
+// ReadAtMost is ReadFile with another bound, in bytes.
+func ReadAtMost(path string, most int64) ([]byte, error) {
 	descriptor, err := retry(func() (int, error) {
 		return syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0)
 	})
@@ -24,14 +31,14 @@ func ReadFile(path string) ([]byte, error) {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
 	defer syscall.Close(descriptor)
-	data, err := readAll(descriptor)
+	data, err := readAll(descriptor, most)
 	if err != nil {
 		return nil, &os.PathError{Op: "read", Path: path, Err: err}
 	}
 	return data, nil
 }
 
-func readAll(descriptor int) ([]byte, error) {
+func readAll(descriptor int, most int64) ([]byte, error) {
 	data := make([]byte, 0, firstRead)
 	for {
 		n, err := retry(func() (int, error) { return syscall.Read(descriptor, data[len(data):cap(data)]) })
@@ -40,6 +47,9 @@ func readAll(descriptor int) ([]byte, error) {
 		}
 		atEnd := n < cap(data)-len(data) // a read of a file is short only at its end
 		data = data[:len(data)+n]
+		if int64(len(data)) > most {
+			return nil, syscall.EFBIG
+		}
 		if atEnd {
 			return data, nil
 		}
@@ -66,7 +76,7 @@ func ReadGlance(path string) (Glance, error) {
 		return Glance{}, &os.PathError{Op: "open", Path: path, Err: err}
 	}
 	defer syscall.Close(descriptor)
-	data, err := readAll(descriptor)
+	data, err := readAll(descriptor, MaxRecord)
 	var stat unix.Stat_t
 	if err == nil {
 		err = unix.Fstat(descriptor, &stat)

@@ -122,3 +122,21 @@ func TestReadGlanceSeesLocks(t *testing.T) {
 		t.Errorf("a missing file: %v", err)
 	}
 }
+
+func TestReadFileHasABound(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte("12345"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for most, want := range map[int64]error{4: syscall.EFBIG, 5: nil, 0: syscall.EFBIG} {
+		if _, err := caches.ReadAtMost(path, most); !errors.Is(err, want) {
+			t.Errorf("5 bytes where %d may be: %v", most, err)
+		}
+	}
+	if err := os.Truncate(path, 1<<40); err != nil { // a hole, which takes no room
+		t.Fatal(err)
+	}
+	if _, err := caches.ReadFile(path); !errors.Is(err, syscall.EFBIG) {
+		t.Errorf("a file of a terabyte: %v", err)
+	}
+}

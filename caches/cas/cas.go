@@ -42,6 +42,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"larder/caches"
@@ -177,7 +178,10 @@ func (s *Store) Blob(_ context.Context, d digest.Digest) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := os.ReadFile(path)
+	data, err := caches.ReadAtMost(path, d.Size())
+	if errors.Is(err, syscall.EFBIG) {
+		err = ErrCorrupt
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read blob %s: %w", d, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"larder/caches"
 	"larder/digest"
 )
 
@@ -139,7 +140,7 @@ func (s *Store) lastBase(near string) digest.Digest {
 	if near == "" {
 		return digest.Digest{}
 	}
-	text, err := os.ReadFile(s.seriesFile(near))
+	text, err := caches.ReadFile(s.seriesFile(near))
 	if err != nil {
 		return digest.Digest{}
 	}

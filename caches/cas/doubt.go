@@ -50,7 +50,7 @@ func bootPath(layout caches.Layout) string { return filepath.Join(layout.Uses(),
 
 func readBoot(layout caches.Layout) bootRecord {
 	var record bootRecord
-	data, err := os.ReadFile(bootPath(layout))
+	data, err := caches.ReadFile(bootPath(layout))
 	if err != nil || json.Unmarshal(data, &record) != nil || record.Format != bootFormat {
 		return bootRecord{}
 	}

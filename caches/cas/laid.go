@@ -78,7 +78,7 @@ func (r treeRecord) write(folder string) error {
 // fs.ErrNotExist.
 func (s *Store) readTree(folder string) (treeRecord, error) {
 	var record treeRecord
-	data, err := os.ReadFile(filepath.Join(folder, recordFile))
+	data, err := caches.ReadFile(filepath.Join(folder, recordFile))
 	if err != nil {
 		return record, err
 	}

@@ -138,7 +138,7 @@ func (j *Journal) Tallies() ([]Tally, error) {
 	}
 	var tallies []Tally
 	for _, entry := range entries {
-		data, err := os.ReadFile(filepath.Join(j.layout.Tally(), entry.Name()))
+		data, err := caches.ReadFile(filepath.Join(j.layout.Tally(), entry.Name()))
 		if err != nil {
 			continue
 		}

@@ -24,6 +24,9 @@ const (
 	Cached Status = "cached"
 	// InUse says that somebody holds a lease on the head, or has a live cache.
 	InUse Status = "in-use"
+	// Removing says that the head is gone and that the rest goes now, or, when the
+	// process that removes was killed, with the next pruning. It counts as empty.
+	Removing Status = "removing"
 	// Corrupt says that the cache is damaged and counts as empty.
 	Corrupt Status = "corrupt"
 )
@@ -109,7 +112,9 @@ func (s *Store) row(id string) (Row, bool) {
 		return row, true
 	}
 	if head.manifest.ID == "" {
-		return row, false
+		_, err := os.Lstat(i.path(goneFile))
+		row.Status = Removing
+		return row, err == nil
 	}
 	row.Durable = slices.Contains(names, head.manifest.ID+markSuffix)
 	row.describe(head, seen)

@@ -76,3 +76,24 @@ func BenchmarkListOf1000(b *testing.B) {
 		}
 	}
 }
+
+// TestAHalfRemovedCacheIsSeenAsOne: between the two renames of a removal, whose
+// process may have been stopped or killed there.
+func TestAHalfRemovedCacheIsSeenAsOne(t *testing.T) {
+	c := namedtest.New(t, caches.Mutable, true)
+	c.Do("echo 1 >n")
+	shell(t, c.Layout.Root(), `for f in named-v1/*/head; do mv $f ${f%head}gone; done`)
+	rows, err := c.Store.List("")
+	namedtest.Check(t, err)
+	if len(rows) != 1 || rows[0].Status != named.Removing || rows[0].Ref != c.Ref {
+		t.Fatalf("it is listed as %+v", rows)
+	}
+	c.Holds(layertest.Tree{})
+	_, err = c.Store.Remove(t.Context(), "")
+	namedtest.Check(t, err)
+	if rows, err = c.Store.List(""); err != nil || len(rows) > 0 {
+		t.Errorf("after its removal it is listed as %+v, %v", rows, err)
+	}
+	c.Do("echo 2 >m")
+	c.Holds(layertest.Tree{"m": "2\n"})
+}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"larder/caches"
 	"larder/caches/layers"
 )
 
@@ -75,7 +76,7 @@ func (s *Store) Verify(ctx context.Context, id string, depth Depth, report func(
 // verifyNames looks over what says which cache it is and which generation is the
 // newest.
 func (i instance) verifyNames(report func(Flaw)) {
-	data, err := os.ReadFile(i.path(refFile))
+	data, err := caches.ReadFile(i.path(refFile))
 	if err == nil {
 		if i.ref, err = parseRef(data); err == nil && i.ref.ID() != i.id {
 			err = fmt.Errorf("it describes %s, which has another place: %w", i.ref, layers.ErrDamaged)
@@ -232,7 +233,7 @@ func (s *Store) removeID(ctx context.Context, id string) error {
 
 // repair works under the lock of the instance; "" says that nothing is whole.
 func (i instance) repair(broken map[string]bool) (done string, trash []string, err error) {
-	data, err := os.ReadFile(i.path(refFile))
+	data, err := caches.ReadFile(i.path(refFile))
 	if err == nil {
 		i.ref, err = parseRef(data)
 	}

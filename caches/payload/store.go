@@ -83,7 +83,7 @@ func exists(path string) bool {
 
 // read returns which source the entry is of.
 func (e entry) read() (record, error) {
-	data, err := os.ReadFile(e.path(recordFile))
+	data, err := caches.ReadFile(e.path(recordFile))
 	if err != nil {
 		return record{}, fmt.Errorf("payload %s: %w", e.id, err)
 	}
@@ -184,14 +184,14 @@ func (e entry) isNothing() bool {
 
 // progress is how many bytes of a copy on its way are done.
 func (e entry) progress() int64 {
-	data, _ := os.ReadFile(e.path(progressFile))
+	data, _ := caches.ReadFile(e.path(progressFile))
 	n, _ := strconv.ParseInt(strings.TrimSpace(string(data)), 10, 64)
 	return n
 }
 
 // problem is when the last attempt failed, and why; nil when it did not.
 func (e entry) problem() (time.Time, error) {
-	data, err := os.ReadFile(e.path(problemFile))
+	data, err := caches.ReadFile(e.path(problemFile))
 	info, statErr := os.Stat(e.path(problemFile))
 	if err != nil || statErr != nil {
 		return time.Time{}, nil

@@ -46,10 +46,21 @@ func (p *pruning) leftovers() []candidate {
 	if !p.dry {
 		p.problem(p.layout.Payloads(), p.payloads.Sweep())
 	}
+	half := p.halfRemoved()
+	found = append(found, half...)
 	for _, spare := range p.named.Spares(named.KeepAll) {
+		if slices.ContainsFunc(half, func(c candidate) bool { return c.cache.ID == spare.ID }) {
+			continue // all of it goes
+		}
 		found = append(found, p.spare(spare, named.KeepAll, "leftovers of cache "+spare.ID))
 	}
 	return found
+}
+
+// halfRemoved lists the caches whose removal did not come to its end. One that is
+// still being removed is left to who does.
+func (p *pruning) halfRemoved() []candidate {
+	return slices.DeleteFunc(p.caches(), func(c candidate) bool { return c.cache.Status != named.Removing })
 }
 
 // isDead reports whether nobody holds the lock of a run folder.
@@ -150,23 +161,30 @@ func cacheName(row named.Row) string {
 	return row.Ref.String()
 }
 
-// caches lists the named caches. One that is in use is none.
+// caches lists the named caches, those that are in use too.
 func (p *pruning) caches() []candidate {
 	rows, err := p.named.List("")
 	p.problem(p.layout.Named(), err)
 	var found []candidate
 	for _, row := range rows {
-		if row.Status == named.InUse {
-			p.report.InUse++
-			continue
-		}
 		found = append(found, candidate{
 			Item:   Item{Kind: Caches, Name: cacheName(row), Used: row.LastUsed},
+			cache:  row,
 			paths:  []string{filepath.Join(p.layout.Layers(), row.ID), filepath.Join(p.layout.Named(), row.ID)},
 			remove: func() error { return p.removeCache(row.ID) },
 		})
 	}
 	return found
+}
+
+// freeCaches lists those that nobody uses.
+func (p *pruning) freeCaches() []candidate {
+	return slices.DeleteFunc(p.caches(), func(c candidate) bool {
+		if c.cache.Status == named.InUse {
+			p.report.InUse++
+		}
+		return c.cache.Status == named.InUse
+	})
 }
 
 func (p *pruning) removeCache(id string) error {

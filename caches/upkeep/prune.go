@@ -12,6 +12,7 @@ import (
 	"larder/caches"
 	"larder/caches/cas"
 	"larder/caches/layers"
+	"larder/caches/named"
 	"larder/digest"
 )
 
@@ -92,7 +93,8 @@ type pruning struct {
 // candidate is an item that may go, with what it takes to remove it.
 type candidate struct {
 	Item
-	paths []string // all that is removed
+	paths []string  // all that is removed
+	cache named.Row // when it is one
 	// inUse says, without changing anything, that it has to stay; nil is no.
 	inUse func() bool
 	// remove takes it away. errInUse says that it stays.
@@ -145,7 +147,7 @@ func (p *pruning) run() (err error) {
 		}
 	}
 	p.needs = newNeeds(p.ctx, p.blobs)
-	candidates := slices.Concat(slices.DeleteFunc(kept, func(c candidate) bool { return p.isOver(c.Item) }), p.results(), p.trees(), p.caches(), p.copies(), p.indexes()) // and with that all needs
+	candidates := slices.Concat(slices.DeleteFunc(kept, func(c candidate) bool { return p.isOver(c.Item) }), p.results(), p.trees(), p.freeCaches(), p.copies(), p.indexes()) // and with that all needs
 	if err := p.all(p.damaged, p.always); err != nil {
 		return err
 	}

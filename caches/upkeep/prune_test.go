@@ -246,3 +246,18 @@ func TestAutoIsRare(t *testing.T) {
 		t.Error("it was cleaned again within the hour")
 	}
 }
+
+// TestAHalfRemovedCacheGoes: one whose removal was killed between its two renames.
+func TestAHalfRemovedCacheGoes(t *testing.T) {
+	b := furnish(t)
+	id := cacheRef("cache").ID()
+	folder := filepath.Join(b.layout.Named(), id)
+	check(t, os.Rename(filepath.Join(folder, "head"), filepath.Join(folder, "gone")))
+	report, items := b.pruned(NoLimits())
+	if isThere(folder) || isThere(filepath.Join(b.layout.Layers(), id)) {
+		t.Errorf("it is still there; removed was\n%s%v", names(items), report.Problems)
+	}
+	if !strings.Contains(names(items), cacheRef("cache").String()) {
+		t.Errorf("what was removed does not name it:\n%s", names(items))
+	}
+}

@@ -16,7 +16,7 @@ import (
 
 func cacheListCommand() *cli.Command {
 	return &cli.Command{
-		Name: "list", Usage: "list named caches and payloads", ArgsUsage: "[PATTERN]",
+		Name: "list", Usage: "list named caches, payloads and kept sandboxes", ArgsUsage: "[PATTERN]",
 		Description: "Columns: " + strings.Join(columnNames(), ", ") + ".\n" +
 			"A filter is COLUMN=GLOB or COLUMN!=GLOB; for numbers, sizes and times also COLUMN>VALUE or COLUMN<VALUE:\n" +
 			"--filter 'kind=mutable' --filter 'size>100M' --filter 'last-used>7d' (longer ago than 7 days).\n" +
@@ -31,11 +31,16 @@ func cacheListCommand() *cli.Command {
 	}
 }
 
-// kindPayload is the kind of a payload; that of a named cache is its mode.
-const kindPayload = "payload"
+// kindPayload is the kind of a payload, kindSandbox that of a kept sandbox; that
+// of a named cache is its mode.
+const (
+	kindPayload = "payload"
+	kindSandbox = "sandbox"
+)
 
-// cacheRow is a named cache or a payload in the output of list and inspect. The
-// name of a payload is the path of its source.
+// cacheRow is a named cache, a payload or a kept sandbox in the output of list and
+// inspect. The name of a payload is the path of its source, that of a kept sandbox
+// its folder.
 type cacheRow struct {
 	Name        string    `json:"name"`
 	Kind        string    `json:"kind"`
@@ -52,6 +57,7 @@ type cacheRow struct {
 	Bytes       int64     `json:"bytes"`
 	Copied      int64     `json:"copied_bytes,omitempty"` // of a payload, so far
 	LastUsed    time.Time `json:"last_used"`
+	Command     []string  `json:"command,omitempty"` // that had run in a kept sandbox
 	ID          string    `json:"id"`
 	Durable     bool      `json:"durable"` // the head would outlive a power cut
 	Problem     string    `json:"problem,omitempty"`
@@ -119,6 +125,7 @@ func listColumns() []listColumn {
 		{"generations", false, func(r cacheRow) any { return r.Generations }},
 		{"copied", false, func(r cacheRow) any { return size(r.Copied) }},
 		{"key", false, func(r cacheRow) any { return r.Key }},
+		{"command", false, func(r cacheRow) any { return strings.Join(r.Command, " ") }},
 		{"id", false, func(r cacheRow) any { return r.ID }},
 		{"problem", false, func(r cacheRow) any { return r.Problem }},
 	}
@@ -177,6 +184,11 @@ func cacheList(_ context.Context, command *cli.Command) error {
 	if err != nil {
 		return err
 	}
+	kept, err := shop.keptSandboxes(command.Args().First())
+	if err != nil {
+		return err
+	}
+	rows = append(rows, kept...)
 	rows = slices.DeleteFunc(rows, func(row cacheRow) bool { return !filters.pass(row) })
 	return listTable(columns, rows).print(command, listJSON(command.String("columns"), columns, rows))
 }

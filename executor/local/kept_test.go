@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"larder/caches"
 	"larder/caches/layers"
@@ -98,5 +99,36 @@ func TestASandboxThatWasNotMadeIsNotKept(t *testing.T) {
 		executor.Request{Keep: executor.KeepAlways})
 	if r.err == nil || r.KeptSandbox != "" {
 		t.Errorf("without a sandbox: %+v, %v", r.Result, r.err)
+	}
+}
+
+func TestKeptSandboxesAreListed(t *testing.T) {
+	b := newTestBench(t)
+	if rows, err := local.ListKept(b.config.Layout); err != nil || len(rows) > 0 {
+		t.Errorf("without any: %+v, %v", rows, err)
+	}
+	r := b.run(t, action.Spec{Argv: []string{"true"}}, executor.Request{Keep: executor.KeepAlways})
+	only := func() local.KeptRow {
+		t.Helper()
+		rows, err := local.ListKept(b.config.Layout)
+		if err != nil || len(rows) != 1 || rows[0].Folder != r.KeptSandbox {
+			t.Fatalf("one is listed as %+v, %v", rows, err)
+		}
+		return rows[0]
+	}
+	if row := only(); row.InUse || row.Problem != nil || len(row.Command) != 1 || filepath.Base(row.Command[0]) != "true" || time.Since(row.Used) > time.Hour {
+		t.Errorf("it is %+v", row)
+	}
+	kept, err := local.OpenKept(r.KeptSandbox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !only().InUse {
+		t.Error("one with a shell in it is not in use")
+	}
+	kept.Close()
+	put(t, filepath.Join(r.KeptSandbox, "sandbox.json"), "{")
+	if row := only(); row.InUse || row.Problem == nil {
+		t.Errorf("one with a damaged record is %+v", row)
 	}
 }

@@ -28,7 +28,7 @@ type Kept struct {
 // while another shell is in it, or while it is being removed, and
 // [caches.ErrInvalid] when folder holds none.
 func OpenKept(folder string) (*Kept, error) {
-	data, err := os.ReadFile(filepath.Join(folder, keptRecord))
+	data, err := caches.ReadFile(filepath.Join(folder, keptRecord))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w folder %s: it holds no kept sandbox; cache prune removes those that are older than a day", caches.ErrInvalid, folder)
 	}
