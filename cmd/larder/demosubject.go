@@ -25,7 +25,7 @@ type subject struct {
 func (d *demonstration) prepareSubject(ctx context.Context) (*subject, error) {
 	chosen, err := d.django(ctx)
 	if err != nil {
-		fmt.Printf("no package index can be reached (%v); Debian's mypy over the standard library of Python instead\n", err)
+		fmt.Printf("no mypy and Django by pip (%v); Debian's mypy over the standard library of Python instead\n", err)
 		if chosen, err = d.standardLibrary(ctx); err != nil {
 			return nil, err
 		}
@@ -38,25 +38,39 @@ func (d *demonstration) prepareSubject(ctx context.Context) (*subject, error) {
 	return chosen, nil
 }
 
+// perform runs a step of the preparation, names it, and shows what it said when
+// it failed.
+func (d *demonstration) perform(ctx context.Context, argv ...string) error {
+	fmt.Printf("+ %s\n", strings.Join(argv, " "))
+	done, err := d.start(ctx, d.dir, argv...)
+	if err != nil {
+		return err
+	}
+	if done.code != 0 {
+		fmt.Println(strings.TrimSpace(tail(done.output)))
+		return fmt.Errorf("%s: exit code %d", filepath.Base(argv[0]), done.code)
+	}
+	return nil
+}
+
 func (d *demonstration) django(ctx context.Context) (*subject, error) {
 	python := d.path("venv", "bin", "python")
 	mypy := d.path("venv", "bin", "mypy")
 	installed := d.path("django")
-	if _, err := os.Stat(filepath.Join(installed, "django")); err != nil {
+	version, err := d.start(ctx, d.dir, mypy, "--version")
+	if _, missing := os.Stat(filepath.Join(installed, "django")); err != nil || version.code != 0 || missing != nil {
 		for _, argv := range [][]string{
-			{"python3", "-m", "venv", d.path("venv")},
+			{"python3", "-m", "venv", "--clear", d.path("venv")},
 			{python, "-m", "pip", "install", "--quiet", "mypy"},
-			{python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--target", installed, "django"},
+			{python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--upgrade", "--target", installed, "django"},
 		} {
-			fmt.Printf("+ %s\n", strings.Join(argv, " "))
-			if done, err := d.start(ctx, d.dir, argv...); err != nil || done.code != 0 {
-				return nil, errors.Join(err, fmt.Errorf("%s: exit code %d: %s", argv[0], done.code, tail(done.output)))
+			if err := d.perform(ctx, argv...); err != nil {
+				return nil, err
 			}
 		}
-	}
-	version, err := d.start(ctx, d.dir, mypy, "--version")
-	if err != nil {
-		return nil, err
+		if version, err = d.start(ctx, d.dir, mypy, "--version"); err != nil {
+			return nil, err
+		}
 	}
 	return &subject{
 		title: strings.TrimSpace(version.output) + " over Django " + djangoVersion(installed),
@@ -75,25 +89,38 @@ func djangoVersion(installed string) string {
 	return version
 }
 
+// standardLibrary takes the mypy that is installed. Root gets Debian's.
 func (d *demonstration) standardLibrary(ctx context.Context) (*subject, error) {
-	if _, err := exec.LookPath("mypy"); err != nil && os.Getuid() == 0 {
-		if done, err := d.start(ctx, d.dir, "apt-get", "install", "-y", "-qq", "mypy"); err != nil || done.code != 0 {
-			return nil, errors.Join(err, fmt.Errorf("install mypy: %s", tail(done.output)))
+	if _, err := exec.LookPath("mypy"); err != nil {
+		if err := d.installMypy(ctx); err != nil {
+			return nil, fmt.Errorf("the demo has no mypy: %w; make python3 -m venv and pip work (Debian's package is python3-venv), or install mypy (Debian's package is mypy), and run it again", err)
 		}
 	}
 	found, err := d.start(ctx, d.dir, "python3", "-c", "import json; print(json.__path__[0])")
 	if err != nil {
 		return nil, err
 	}
-	library := filepath.Dir(strings.TrimSpace(found.output))
 	version, err := d.start(ctx, d.dir, "mypy", "--version")
 	if err != nil {
-		return nil, fmt.Errorf("there is no mypy: %w; install it, or give the demo a package index", err)
+		return nil, err
 	}
+	library := filepath.Dir(strings.TrimSpace(found.output))
 	return &subject{
 		title: strings.TrimSpace(version.output) + " over the standard library of Python in " + library,
 		mypy:  []string{"mypy"}, target: "email", edit: "email/utils.py", source: library,
 	}, nil
+}
+
+// installMypy does what takes root. Lists of packages that are old, or that
+// cannot be renewed, may still do.
+func (d *demonstration) installMypy(ctx context.Context) error {
+	if _, err := exec.LookPath("apt-get"); err != nil || os.Geteuid() != 0 {
+		return errors.New("neither by pip nor on PATH")
+	}
+	if err := d.perform(ctx, "apt-get", "update", "-qq"); err != nil {
+		fmt.Printf("going on with the lists of packages that are there (%v)\n", err)
+	}
+	return d.perform(ctx, "apt-get", "install", "-y", "-qq", "mypy")
 }
 
 // copyRepository makes a repository with the target in it.
