@@ -102,3 +102,27 @@ func BenchmarkStateFingerprint(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkMerge merges a hundred trees of a thousand files, half of which all
+// of them have.
+func BenchmarkMerge(b *testing.B) {
+	var trees []*Tree
+	for tree := range 100 {
+		var entries []Entry
+		for n := range 500 {
+			common, own := fmt.Sprintf("d%d/common-%d", n%10, n), fmt.Sprintf("d%d/tree-%d-%d", n%10, tree, n)
+			entries = append(entries, Entry{Path: common, Kind: KindFile, Digest: Of(BLAKE3, []byte(common))}, Entry{Path: own, Kind: KindFile, Digest: Of(BLAKE3, []byte(own))})
+		}
+		made, err := FromEntries(BLAKE3, entries)
+		if err != nil {
+			b.Fatal(err)
+		}
+		trees = append(trees, made)
+	}
+	s := newShelf(trees...)
+	for b.Loop() {
+		if _, err := Merge(b.Context(), s.Directories, s.Sink(BLAKE3), named(trees), nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

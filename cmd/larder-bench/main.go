@@ -57,6 +57,7 @@ func measures() []measure {
 		{"publish", checkoutAndPublish},
 		{"walk", walkInSteadyState},
 		{"list", listOfCaches},
+		{"merge", mergeAgainstLinks},
 		{"memory", peakMemory}, // last: the disk is busy for a while after it
 	}
 }
