@@ -28,11 +28,29 @@ func TestReadme(t *testing.T) {
 	if len(examples) < 8 {
 		t.Fatalf("found %d examples in the README, expected at least 8", len(examples))
 	}
+	checkExamples(t, "the README", examples)
+}
+
+// TestUsingPage does the same for docs/using.md, whose examples need nothing.
+func TestUsingPage(t *testing.T) {
+	text, err := os.ReadFile("../../docs/using.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := consoleLines(string(text))
+	if len(examples) < 12 {
+		t.Fatalf("found %d examples, expected at least 12", len(examples))
+	}
+	checkExamples(t, "docs/using.md", examples)
+}
+
+func checkExamples(t *testing.T, page string, examples []example) {
+	t.Helper()
 	work := t.TempDir()
 	printed := runExamples(t, buildLarder(t), work, examples)
 	for i, example := range examples {
 		if !matches(example.shown, printed[i]) {
-			t.Errorf("$ %s\nprinted:\n%s\nthe README shows:\n%s", example.command, printed[i], example.shown)
+			t.Errorf("$ %s\nprinted:\n%s\n%s shows:\n%s", example.command, printed[i], page, example.shown)
 		}
 	}
 }
