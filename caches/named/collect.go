@@ -1,13 +1,11 @@
 package named
 
 import (
-	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 
-	"larder/caches"
 	"larder/caches/layers"
 )
 
@@ -18,11 +16,11 @@ import (
 // The caller holds the lock of the instance, so what a crashed publisher left
 // goes as well. What cannot be dropped now is left for the next time.
 func (i instance) collect(head manifest) (trash []string) {
-	remaining := i.history(head, cmp.Or(max(head.Keep, 0), caches.DefaultKeep))
-	if last := i.durable().manifest; last.ID != "" {
-		remaining = append(remaining, last)
-	}
+	remaining := i.staying(head, depthOf(head))
 	ids, err := i.manifests()
+	if err == nil {
+		err = i.forgo(head, remaining)
+	}
 	if err != nil {
 		return nil
 	}

@@ -42,6 +42,7 @@
 //	named-v1/ID/gone                     what was the head, of a cache that is being removed
 //	named-v1/ID/generations/GEN.json     manifests; a shared lock is a lease
 //	named-v1/ID/generations/GEN.durable  the generation was seen on the disk
+//	named-v1/ID/generations/GEN.dropped  the head has it in its history and does without
 //	named-v1/ID/lock                     held while the head may be swapped
 //	named-v1/ID/use                      held by the action of lock=true; shared by those of a live cache
 //	named-v1/ID/live/shared/             the directory of a live cache, which has no head

@@ -25,6 +25,7 @@ type manifest struct {
 	Created time.Time     `json:"created"`
 	How     string        `json:"how"`
 	Keep    int           `json:"keep,omitempty"` // as in [PublishOptions]
+	Kept    []string      `json:"kept,omitempty"` // the generations that stayed below it, newest first
 }
 
 type layerRecord struct {
@@ -91,7 +92,7 @@ func parseManifest(data []byte) (manifest, error) {
 	if m.Format != formatVersion {
 		return manifest{}, fmt.Errorf("format %d is not known: %w", m.Format, layers.ErrDamaged)
 	}
-	ids := []string{m.ID}
+	ids := append([]string{m.ID}, m.Kept...)
 	for _, optional := range []string{m.Parent, m.SameAs} {
 		if optional != "" {
 			ids = append(ids, optional)
@@ -113,6 +114,7 @@ func parseManifest(data []byte) (manifest, error) {
 // stands and the manifest is gone.
 func (i instance) swap(m manifest, stack layers.Stack) (manifest, error) {
 	m.Format, m.ID, m.BootID, m.Created = formatVersion, layers.NewID(), i.store.boot(), time.Now().UTC()
+	m.Kept = i.keptBelow(m)
 	for _, layer := range stack {
 		m.Layers = append(m.Layers, layerRecord{layer.ID, layer.Entries, layer.Bytes})
 	}

@@ -81,13 +81,7 @@ func (i instance) without(keep int, take func(id string) bool) (Spare, error) {
 	if head.problem != nil {
 		return spare, head.problem
 	}
-	var remaining []manifest
-	if head.manifest.ID != "" {
-		remaining = i.history(head.manifest, keep)
-	}
-	if last := i.durable().manifest; last.ID != "" {
-		remaining = append(remaining, last)
-	}
+	remaining := i.staying(head.manifest, keep)
 	ids, err := i.manifests()
 	if err != nil {
 		return spare, err
@@ -169,7 +163,13 @@ func (s *Store) Trim(id string, keep int) (Spare, error) {
 // trim does the work under the lock. Manifests go before the layers that they
 // name, so that nobody can check them out without those.
 func (i instance) trim(keep int) (done Spare, trash []string, err error) {
+	head := i.load().manifest
+	stay := i.staying(head, keep)
+	unwritten := i.forgo(head, stay)
 	done, err = i.without(keep, i.drop)
+	if unwritten != nil { // on a full disk there is more room now; at worst a verify misses what was dropped
+		_ = i.forgo(head, stay)
+	}
 	if err != nil {
 		return done, nil, err
 	}

@@ -22,7 +22,7 @@ const (
 	// Shape looks at every name, and reads manifests only.
 	Shape Depth = iota
 	// Contents reads every file and compares it with the listing of its layer. A
-	// layer that has none yet gets it, as it is now.
+	// layer that has none yet gets it, as it is now, and is reported as unlisted.
 	Contents
 )
 
@@ -34,6 +34,9 @@ type Flaw struct {
 	Layer string
 	// Read says that it could not be read, which need not be for ever.
 	Read bool
+	// Unlisted says that nothing was known of the content of the layer at the path, so
+	// that no damage to it could be told. It is listed now, as it is.
+	Unlisted bool
 	// Listing says that the path is the listing of a layer. It is no part of the
 	// cache: without it, the next look at the contents writes another.
 	Listing bool
@@ -49,6 +52,7 @@ const commitSlack = 2 * time.Second
 func (s *Store) Verify(ctx context.Context, id string, depth Depth, report func(Flaw)) error {
 	i := instance{store: s, id: id}
 	i.verifyNames(report)
+	i.verifyHistory(report)
 	seen := map[string]bool{}
 	for _, generation := range i.generations() {
 		m, err := i.read(generation)
@@ -176,10 +180,16 @@ func (i instance) listNow(ctx context.Context, layer layers.Layer, m manifest, a
 		add(Flaw{Path: changed, Problem: "it has no listing, and was changed after the layer was made"})
 		return
 	}
-	if err := layers.WriteSum(ctx, i.store.layout, layer); err != nil && !missing(err) {
+	err := layers.WriteSum(ctx, i.store.layout, layer)
+	switch {
+	case err == nil:
+		add(Flaw{Path: layer.Path, Problem: unlisted, Unlisted: true})
+	case !missing(err):
 		add(Flaw{Path: layer.Path, Problem: err.Error(), Read: true})
 	}
 }
+
+const unlisted = "nothing was known of its content, so damage to it cannot be told; it is listed now, as it is"
 
 // changedSince finds a file that was changed between at and now. A tool can give
 // its files any time; one that lies ahead says nothing.
@@ -255,6 +265,9 @@ func (i instance) repair(broken map[string]bool) (done string, trash []string, e
 			return "", nil, err
 		}
 		done = "the newest generation that is whole, " + head.ID + ", is the head again"
+	}
+	if err := i.forgo(head, sound); err != nil {
+		return "", nil, err
 	}
 	for _, id := range i.generations() {
 		if !slices.ContainsFunc(sound, func(m manifest) bool { return m.ID == id }) {

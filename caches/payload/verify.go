@@ -16,7 +16,8 @@ const (
 	// Shape reads the record only.
 	Shape Depth = iota
 	// Contents reads every file and compares it with the listing that was made
-	// with the copy. A copy without one gets it, as it is now.
+	// with the copy. A copy without one gets it, as it is now, and is reported as
+	// unlisted.
 	Contents
 )
 
@@ -24,6 +25,9 @@ const (
 type Flaw struct {
 	Path    string // absolute
 	Problem string
+	// Unlisted says that nothing was known of the content, so that no damage to it
+	// could be told.
+	Unlisted bool
 }
 
 // asLayer describes the copy for the functions that list a layer.
@@ -42,21 +46,22 @@ func (e entry) list(ctx context.Context) {
 func (s *Store) Verify(ctx context.Context, id string, depth Depth) (flaws []Flaw) {
 	e := s.entry(id)
 	if row := e.row(); row.Status == Corrupt {
-		return []Flaw{{e.path(), row.Problem.Error()}}
+		return []Flaw{{Path: e.path(), Problem: row.Problem.Error()}}
 	}
 	if depth != Contents || !exists(e.path(treeFolder)) {
 		return nil
 	}
 	err := layers.CheckSum(ctx, e.asLayer(), func(flaw layers.Flaw) {
-		flaws = append(flaws, Flaw{filepath.Join(e.path(treeFolder), flaw.Path), flaw.Problem})
+		flaws = append(flaws, Flaw{Path: filepath.Join(e.path(treeFolder), flaw.Path), Problem: flaw.Problem})
 	})
 	switch {
 	case !exists(e.path(treeFolder)) || ctx.Err() != nil:
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
 		e.list(ctx)
+		flaws = append(flaws, Flaw{e.path(treeFolder), "nothing was known of its content, so damage to it cannot be told; it is listed now, as it is", true})
 	case err != nil:
-		flaws = append(flaws, Flaw{e.asLayer().SumPath(), err.Error()})
+		flaws = append(flaws, Flaw{Path: e.asLayer().SumPath(), Problem: err.Error()})
 	}
 	return flaws
 }

@@ -36,6 +36,9 @@ const (
 	Repaired State = "repaired"
 	// Unreadable says that it could not be read, now and by this user.
 	Unreadable State = "unreadable"
+	// Unlisted says that nobody had written down yet what it should hold, so that
+	// damage to it could not be told. That is done now, and it counts as sound.
+	Unlisted State = "unlisted"
 )
 
 // Finding is one thing of the store that is not as it should be.
@@ -100,6 +103,13 @@ func (v *verifying) found(f Finding, repair func() (string, error)) {
 		}
 	}
 	v.done.Found[f.State]++
+	v.each(f)
+}
+
+// unlisted reports what could not be judged.
+func (v *verifying) unlisted(f Finding) {
+	f.State = Unlisted
+	v.done.Found[Unlisted]++
 	v.each(f)
 }
 
@@ -212,11 +222,11 @@ func (v *verifying) caches() {
 func (v *verifying) cache(id string, flaws []named.Flaw) {
 	var done string
 	var err error
-	inside := func(flaw named.Flaw) bool { return !flaw.Listing }
+	inside := func(flaw named.Flaw) bool { return !flaw.Listing && !flaw.Unlisted }
 	if v.look.Repair && slices.ContainsFunc(flaws, inside) {
 		broken := map[string]bool{}
 		for _, flaw := range flaws {
-			if flaw.Layer != "" && !flaw.Listing {
+			if flaw.Layer != "" && inside(flaw) {
 				broken[flaw.Layer] = true
 			}
 		}
@@ -224,6 +234,10 @@ func (v *verifying) cache(id string, flaws []named.Flaw) {
 	}
 	for _, flaw := range flaws {
 		f := Finding{Kind: Caches, Path: flaw.Path, Problem: flaw.Problem, State: Damaged}
+		if flaw.Unlisted {
+			v.unlisted(f)
+			continue
+		}
 		if flaw.Read {
 			f.State = Unreadable
 		}

@@ -100,7 +100,7 @@ func TestVerifyFindsEachFlippedByte(t *testing.T) {
 func (b bench) mends(what string) {
 	b.t.Helper()
 	done, findings := b.verify(Look{Contents: true})
-	if len(findings) == 0 {
+	if len(findings) == done.Found[Unlisted] {
 		b.t.Errorf("%s: not found", what)
 	}
 	if done.Found[Repaired] > 0 {
@@ -109,7 +109,7 @@ func (b bench) mends(what string) {
 	if done, findings = b.verify(Look{Contents: true, Repair: true}); done.Found[Damaged] > 0 {
 		b.t.Errorf("%s: not repaired: %+v", what, findings)
 	}
-	if _, findings = b.verify(Look{Contents: true}); len(findings) > 0 {
+	if done, findings = b.verify(Look{Contents: true}); len(findings) > done.Found[Unlisted] {
 		b.t.Errorf("%s: after the repair: %+v", what, findings)
 	}
 }
@@ -151,6 +151,44 @@ func TestVerifyFindsAFlipRightAfterAPublish(t *testing.T) {
 	check(t, os.WriteFile(paths[0], []byte("sOund"), 0o644))
 	check(t, os.Chtimes(paths[0], info.ModTime(), info.ModTime()))
 	b.mends(paths[0])
+}
+
+// Without the listings that are made in the background nothing can be said of a
+// content; that is no damage, and a repair takes nothing away.
+func TestWhatIsNotListedYetIsNamed(t *testing.T) {
+	b := open(t)
+	b.publish("cache", "file", "sound")
+	b.payload("tool")
+	for _, pattern := range []string{"layers-v1/*/*.sum", "payload-v1/*/tree.sum"} {
+		paths, err := filepath.Glob(filepath.Join(b.layout.Root(), pattern))
+		check(t, err)
+		if len(paths) != 1 {
+			t.Fatalf("%s: %v; want one listing", pattern, paths)
+		}
+		check(t, os.Remove(paths[0]))
+	}
+	done, findings := b.verify(Look{Contents: true, Repair: true})
+	if len(findings) != 2 || done.Found[Unlisted] != 2 || done.Found[Repaired] != 0 || findings[0].Kind != Caches || findings[1].Kind != Payloads {
+		t.Errorf("%+v, %+v; want a layer and a copy that are not listed", done, findings)
+	}
+	if _, findings = b.verify(Look{Contents: true}); len(findings) > 0 || b.read("cache", "file") != "sound" {
+		t.Errorf("the next look: %+v", findings)
+	}
+}
+
+// A result that is gone is a miss: nothing refers to it, so nobody can tell it
+// from one that never was or was cleaned away. What it needed is for a prune.
+func TestAResultThatIsGoneIsAMiss(t *testing.T) {
+	b := furnish(t)
+	paths, err := filepath.Glob(filepath.Join(b.layout.Results(), "*", "*", "*.json"))
+	check(t, err)
+	for _, path := range paths {
+		check(t, os.Remove(path))
+	}
+	done, findings := b.verify(Look{Contents: true})
+	if len(paths) != 2 || len(findings) > 0 || done.Looked[Results] != 0 || b.hasResult("one") {
+		t.Errorf("%d were removed: %+v, %+v", len(paths), done, findings)
+	}
 }
 
 // TestVerifyLeavesAListingThatIsDamaged until it is told to repair: the files

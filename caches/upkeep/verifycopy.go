@@ -18,6 +18,10 @@ func (v *verifying) copies() {
 		v.done.Looked[Payloads]++
 		for _, flaw := range v.payloads.Verify(v.ctx, row.ID, depth) {
 			f := Finding{Kind: Payloads, Path: flaw.Path, Problem: flaw.Problem, State: Damaged}
+			if flaw.Unlisted {
+				v.unlisted(f)
+				continue
+			}
 			v.found(f, func() (string, error) {
 				return "the copy was removed", (&pruning{Store: v.Store, ctx: v.ctx}).removeCopy(row.ID)
 			})

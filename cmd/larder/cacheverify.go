@@ -14,7 +14,8 @@ func cacheVerifyCommand() *cli.Command {
 	return &cli.Command{
 		Name: "verify", Usage: "find what is missing or damaged",
 		Description: "The exit code is 1 when something damaged is left. What cannot be read, now and by\n" +
-			"this user, is named and is no damage.",
+			"this user, is named and is no damage. So is a large layer that was published a moment\n" +
+			"ago, of which nothing was written down yet to hold it against.",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "check-contents", Usage: "read every byte"},
 			&cli.BoolFlag{Name: "repair", Usage: "remove what is damaged, or go back to what is whole"},
@@ -90,6 +91,9 @@ func (o *verifyOutput) end(look upkeep.Look, done upkeep.Verified) error {
 	fmt.Printf("looked at %d blobs, %d results, %d named caches, %d input trees and %d payloads: %d damaged, %d repaired, %d unreadable\n",
 		looked[upkeep.Blobs], looked[upkeep.Results], looked[upkeep.Caches], looked[upkeep.Trees], looked[upkeep.Payloads],
 		found[upkeep.Damaged], found[upkeep.Repaired], found[upkeep.Unreadable])
+	if n := found[upkeep.Unlisted]; n > 0 {
+		fmt.Printf("%d not judged: their content is known from now on, and the next look will find what changes\n", n)
+	}
 	if found[upkeep.Damaged] > 0 && !look.Repair {
 		fmt.Println("larder cache verify --repair removes what is damaged; it is made again when it is needed")
 	}
