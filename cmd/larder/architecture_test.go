@@ -52,6 +52,7 @@ func allowedArrows() map[string]arrows {
 	remote := append(wire(), "executor/remote", "executor/server")
 	return map[string]arrows{
 		"digest":                  {nil, noArrow},
+		"digest/cpuid":            {nil, noArrow},
 		"sandbox/cgroup":          {nil, "it holds processes to limits, wherever they run"},
 		"sandbox":                 {[]string{"sandbox/cgroup"}, "it runs one process; it knows no digests and no caches"},
 		"caches":                  {nil, "it is only the vocabulary that all caches share"},
