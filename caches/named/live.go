@@ -81,7 +81,32 @@ func (i instance) makeShared() error {
 			return err
 		}
 	}
+	if i.store.layout.Shared() {
+		for _, dir := range []string{i.store.layout.Root(), i.store.layout.Named()} {
+			if err := keepsOwn(dir); err != nil {
+				return err
+			}
+		}
+	}
 	return os.Chmod(i.shared(), 0o755)
+}
+
+// keepsOwn refuses a folder of the store in which another user could put something
+// else in the place of what this user has made, between the look at it and the
+// mount: its owner may, and where it is not sticky all who write to it.
+func keepsOwn(folder string) error {
+	info, err := os.Stat(folder)
+	if err != nil {
+		return err
+	}
+	owner := int(info.Sys().(*syscall.Stat_t).Uid)
+	if owner != 0 && owner != os.Geteuid() {
+		return fmt.Errorf("the live cache is not safe here: the user with the id %d owns %s and could put another folder in its place; have the administrator make the store (larder --store DIR cache dir, as root), or leave share=live out: %w", owner, folder, fs.ErrPermission)
+	}
+	if info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0 {
+		return fmt.Errorf("the live cache is not safe here: others could put another folder in its place, since %s is not sticky (chmod +t): %w", folder, fs.ErrPermission)
+	}
+	return nil
 }
 
 // ownFolder refuses what is no directory of this user.

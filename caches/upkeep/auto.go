@@ -24,11 +24,12 @@ const autoRoom = 10
 
 // Auto keeps the store within maxSize bytes, once an hour at most; below zero is
 // no limit, and then it only removes what died with its process. A store that is
-// too large is brought a tenth below. It is for a process that nobody waits for:
+// too large is brought a tenth below. In a store of a group each user has an hour
+// of its own: nobody can remove what others have put there. It is for a process that nobody waits for:
 // it looks at every file. It does nothing, and reports nothing, when another
 // process cleans or the hour is not over.
 func (s *Store) Auto(ctx context.Context, maxSize int64) (Report, error) {
-	stamp := filepath.Join(s.layout.Uses(), "cleaned")
+	stamp := filepath.Join(s.layout.Uses(), "cleaned"+s.layout.Owner())
 	lock, err := layers.TryMake(stamp)
 	if errors.Is(err, layers.ErrLocked) {
 		return Report{}, nil

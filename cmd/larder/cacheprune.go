@@ -55,7 +55,7 @@ func cachePrune(ctx context.Context, command *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	limits, err := pruneLimits(command, shop.settings)
+	limits, err := pruneLimits(command, shop)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func prune(ctx context.Context, shop *workshop, limits upkeep.Limits, show *prun
 
 // pruneLimits reads the flags. A store is kept within its size whenever it is
 // pruned, unless a flag says what else is wanted.
-func pruneLimits(command *cli.Command, configured settings) (upkeep.Limits, error) {
+func pruneLimits(command *cli.Command, shop *workshop) (upkeep.Limits, error) {
 	limits := upkeep.NoLimits()
 	limits.OldFormats = command.Bool("old-formats")
 	var err error
@@ -131,15 +131,19 @@ func pruneLimits(command *cli.Command, configured settings) (upkeep.Limits, erro
 		}
 		limits.OlderThan = max(limits.OlderThan, 1) // 0s is everything, where the limit 0 is none
 	}
-	limits.MaxSize, err = maxSize(command.String("max-size"), configured)
+	limits.MaxSize, err = shop.maxSize(command.String("max-size"))
+	if _, left := shop.settings.sizeFor(shop.layout.Root()); left != "" && command.String("max-size") == "" && os.Getenv("LARDER_MAX_SIZE") == "" {
+		complain(fmt.Errorf("max-size in %s is for the store that it names, and this is %s; --max-size, LARDER_MAX_SIZE or your own larder.toml set the size of that", left, shop.layout.Root()))
+	}
 	return limits, err
 }
 
 // maxSize is how large the store may be: the flag, LARDER_MAX_SIZE, larder.toml,
 // or the default; below zero for no limit.
-func maxSize(flag string, configured settings) (int64, error) {
+func (w *workshop) maxSize(flag string) (int64, error) {
+	configured, _ := w.settings.sizeFor(w.layout.Root())
 	for _, choice := range [][2]string{
-		{flag, "--max-size"}, {os.Getenv("LARDER_MAX_SIZE"), "LARDER_MAX_SIZE"}, {configured.MaxSize, "max-size in larder.toml"},
+		{flag, "--max-size"}, {os.Getenv("LARDER_MAX_SIZE"), "LARDER_MAX_SIZE"}, {configured, "max-size in larder.toml"},
 	} {
 		if choice[0] == "" {
 			continue

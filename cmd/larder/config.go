@@ -21,6 +21,8 @@ type settings struct {
 	Results string `toml:"results"`
 	Digest  string `toml:"digest-function"`
 	MaxSize string `toml:"max-size"`
+	// Sizes are what the files say of the size of stores, the nearest file first.
+	Sizes []sizeRule `toml:"-"`
 	// Background allows work that nobody waits for; nil is yes.
 	Background *bool `toml:"background"`
 	// Caches are the options of named caches, so that a name is enough on the
@@ -44,6 +46,9 @@ func loadSettings(root string) (settings, error) {
 		}
 		if err != nil {
 			return settings{}, err
+		}
+		if one.MaxSize != "" {
+			merged.Sizes = append(merged.Sizes, sizeRule{one.MaxSize, one.Store, path, above == ""})
 		}
 		merged.fill(one)
 	}
@@ -73,10 +78,32 @@ func ownConfig() string {
 	return filepath.Join(folder, "larder", "larder.toml")
 }
 
+// sizeRule is a max-size of a configuration file.
+type sizeRule struct {
+	size, store, file string
+	isOwn             bool // it is in the user's own file
+}
+
+// sizeFor is the size that the files give a store, "" when they give none. A
+// repository that was cloned must not empty the store of its user, so its file
+// speaks only for the store that it names itself. left is the nearest file that
+// has nothing to say for that reason.
+func (s *settings) sizeFor(store string) (size, left string) {
+	for _, rule := range s.Sizes {
+		switch {
+		case rule.isOwn || rule.store == store:
+			return rule.size, left
+		case left == "":
+			left = rule.file
+		}
+	}
+	return "", left
+}
+
 // fill takes from one what is not set yet.
 func (s *settings) fill(one settings) {
 	for _, pair := range []struct{ to, from *string }{
-		{&s.Store, &one.Store}, {&s.Results, &one.Results}, {&s.Digest, &one.Digest}, {&s.MaxSize, &one.MaxSize},
+		{&s.Store, &one.Store}, {&s.Results, &one.Results}, {&s.Digest, &one.Digest},
 	} {
 		if *pair.to == "" {
 			*pair.to = *pair.from

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"larder/digest"
 	"larder/executor/action"
@@ -269,5 +270,39 @@ func TestThePrivateStoreOfAnotherUserIsRefused(t *testing.T) {
 		if !errors.As(err, &exit) || exit.ExitCode() != codeFailed || !strings.Contains(string(out), "belongs to the user with the id 0 and is not shared; name another store") {
 			t.Errorf("%v: %v: %s", args, err, out)
 		}
+	}
+}
+
+// TestEachUserOfAGroupCleansByItself: nobody can remove what others have put into
+// the store, nor set the time of a file of theirs.
+func TestEachUserOfAGroupCleansByItself(t *testing.T) {
+	c := newClub(t)
+	large := func(user int) string {
+		return fmt.Sprintf("head -c 3000000 /dev/zero | tr '\\0' %d >out", user%10)
+	}
+	stamp := func(user int) string { return filepath.Join(c.store, "use-v1", fmt.Sprint("cleaned-", user)) }
+	tend := func(user int) {
+		t.Helper()
+		if out, err := c.as(user, c.larder, "cache", "tend", "--pause", "0s", "--max-size", "1M").CombinedOutput(); err != nil || len(out) > 0 {
+			t.Errorf("as %d: %v: %s", user, err, out)
+		}
+	}
+	for _, user := range []int{alice, bob} {
+		c.run(user, large(user))
+		tend(user) // the first look is in an hour
+		past := time.Now().Add(-2 * time.Hour)
+		check(t, os.Chtimes(stamp(user), past, past))
+	}
+	for _, user := range []int{alice, bob} {
+		tend(user)
+		if info, err := os.Stat(stamp(user)); err != nil || time.Since(info.ModTime()) > time.Hour {
+			t.Errorf("%d has not cleaned: %v", user, err)
+		}
+		if _, result, _ := c.run(user, large(user)); result.Cached != "no" {
+			t.Errorf("what %d has made is still there", user)
+		}
+	}
+	if out, err := c.as(alice, c.larder, "cache", "logs").CombinedOutput(); err != nil || strings.Contains(string(out), "not permitted") {
+		t.Errorf("the log: %v: %s", err, out)
 	}
 }

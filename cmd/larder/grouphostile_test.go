@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -88,5 +89,34 @@ func TestALiveCacheOfAnotherUserIsRefused(t *testing.T) {
 	}
 	if text := string(out); !strings.Contains(text, "belongs to another user") {
 		t.Errorf("larder said %v: %s", err, text)
+	}
+}
+
+// TestALiveCacheIsRefusedWhereItCouldBeSwapped: who owns the folder of all caches
+// can put another directory in the place of any, at any moment.
+func TestALiveCacheIsRefusedWhereItCouldBeSwapped(t *testing.T) {
+	live := func(c club, user int) string {
+		t.Helper()
+		out, err := c.as(user, c.larder, "run", "--no-cache", "--mutable", fmt.Sprintf("l=l,key=%d,share=live", user), "--", "sh", "-c", "echo >l/touched").CombinedOutput()
+		if err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+		return string(out)
+	}
+	c := newClub(t)
+	if said := live(c, bob); said != "" { // who makes the folders
+		t.Errorf("to the owner of the folder larder says %q", said)
+	}
+	if said := live(c, alice); !strings.Contains(said, fmt.Sprintf("the user with the id %d owns %s/named-v1", bob, c.store)) {
+		t.Errorf("to others it says %q", said)
+	}
+	check(t, os.Chown(filepath.Join(c.store, "named-v1"), 0, group))
+	check(t, os.Chmod(filepath.Join(c.store, "named-v1"), 0o775|fs.ModeSticky))
+	if said := live(c, alice); said != "" {
+		t.Errorf("where it is root's folder larder says %q", said)
+	}
+	check(t, os.Chmod(filepath.Join(c.store, "named-v1"), 0o775))
+	if said := live(c, alice); !strings.Contains(said, "is not sticky") {
+		t.Errorf("where everybody may swap larder says %q", said)
 	}
 }

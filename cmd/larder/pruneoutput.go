@@ -17,6 +17,47 @@ type pruneOutput struct {
 	format string
 	only   bool // says what would be removed
 	items  []pruneRow
+	sums   map[upkeep.Kind]*pruneSum
+}
+
+// pruneSum is what goes of a kind whose names say nothing to people.
+type pruneSum struct {
+	count          int
+	bytes          int64
+	oldest, newest time.Time // when they were last used
+}
+
+func (s *pruneSum) add(item upkeep.Item) {
+	if s.count == 0 || item.Used.Before(s.oldest) {
+		s.oldest = item.Used
+	}
+	if item.Used.After(s.newest) {
+		s.newest = item.Used
+	}
+	s.count++
+	s.bytes += item.Bytes
+}
+
+// text says how many there are, of which kind, and when they were last used.
+func (s *pruneSum) text(kind upkeep.Kind) string {
+	name, used := string(kind), lastUsed(s.oldest)
+	if s.count == 1 {
+		name = kind.One()
+	}
+	if newest := lastUsed(s.newest); newest != used {
+		used += " to " + newest
+	}
+	return fmt.Sprintf("%d %s (%s, last used %s)", s.count, name, binarySize(s.bytes), used)
+}
+
+// isNamed reports whether people know things of a kind by their names. Others are
+// named by hashes, and there are thousands of them.
+func isNamed(kind upkeep.Kind) bool {
+	switch kind {
+	case upkeep.Caches, upkeep.Payloads, upkeep.Kept, upkeep.OldFormats:
+		return true
+	}
+	return false
 }
 
 // pruneRow is something that goes, in the output of prune and clean.
@@ -39,7 +80,7 @@ type pruneReport struct {
 
 func newPruneOutput(command *cli.Command, only bool) (*pruneOutput, error) {
 	format, err := knownFormat(command)
-	return &pruneOutput{format: format, only: only, items: []pruneRow{}}, err
+	return &pruneOutput{format: format, only: only, items: []pruneRow{}, sums: map[upkeep.Kind]*pruneSum{}}, err
 }
 
 // knownFormat reads --format where the work begins before anything is printed.
@@ -59,12 +100,22 @@ func (o *pruneOutput) item(item upkeep.Item) {
 	case "tab":
 		fmt.Println(strings.Join(texts([]any{item.Kind.One(), item.Name, size(item.Bytes), when(item.Used)}, forPrograms), "\t"))
 	default:
-		verb := "removed"
-		if o.only {
-			verb = "would remove"
+		if isNamed(item.Kind) {
+			fmt.Printf("%s %s: %s (%s, last used %s)\n", o.verb(), item.Kind.One(), item.Name, binarySize(item.Bytes), lastUsed(item.Used))
+			return
 		}
-		fmt.Printf("%s %s: %s (%s, last used %s)\n", verb, item.Kind.One(), item.Name, binarySize(item.Bytes), lastUsed(item.Used))
+		if o.sums[item.Kind] == nil {
+			o.sums[item.Kind] = new(pruneSum)
+		}
+		o.sums[item.Kind].add(item)
 	}
+}
+
+func (o *pruneOutput) verb() string {
+	if o.only {
+		return "would remove"
+	}
+	return "removed"
 }
 
 // end shows the sums. A table for programs has none.
@@ -75,11 +126,14 @@ func (o *pruneOutput) end(report upkeep.Report) error {
 	case "tab":
 		return nil
 	}
+	for _, kind := range slices.Sorted(maps.Keys(o.sums)) {
+		fmt.Printf("%s %s\n", o.verb(), o.sums[kind].text(kind))
+	}
 	sum := "freed"
 	if o.only {
 		sum = "would free"
 	}
-	fmt.Printf("%s %s of %s%s\n", sum, binarySize(report.Freed), binarySize(report.Size), counted(report.Removed))
+	fmt.Printf("%s %s of %s\n", sum, binarySize(report.Freed), binarySize(report.Size))
 	if report.InUse > 0 {
 		fmt.Printf("%d more are in use and stay\n", report.InUse)
 	}
@@ -94,16 +148,4 @@ func lastUsed(at time.Time) string {
 		return "never"
 	}
 	return age(time.Since(at))
-}
-
-// counted says how many of each kind went.
-func counted(removed map[upkeep.Kind]int) string {
-	var parts []string
-	for _, kind := range slices.Sorted(maps.Keys(removed)) {
-		parts = append(parts, fmt.Sprintf("%d of %s", removed[kind], kind))
-	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return ": " + strings.Join(parts, ", ")
 }

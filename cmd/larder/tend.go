@@ -68,7 +68,7 @@ func cacheTend(ctx context.Context, command *cli.Command) error {
 
 // keepSmall is the automatic cleaning.
 func (w *workshop) keepSmall(ctx context.Context, size string) error {
-	limit, err := maxSize(size, w.settings)
+	limit, err := w.maxSize(size)
 	if err == nil {
 		_, err = w.upkeep().Auto(ctx, limit)
 	}
@@ -107,8 +107,8 @@ func (w *workshop) leaveWork() {
 	// The settings of this run's root are not those of the root directory, where
 	// the process runs.
 	args := []string{"--store", w.layout.Root(), "cache", "tend"}
-	if w.settings.MaxSize != "" && os.Getenv("LARDER_MAX_SIZE") == "" {
-		args = append(args, "--max-size", w.settings.MaxSize)
+	if size, _ := w.settings.sizeFor(w.layout.Root()); size != "" && os.Getenv("LARDER_MAX_SIZE") == "" {
+		args = append(args, "--max-size", size)
 	}
 	_ = startDetached(args...)
 }
