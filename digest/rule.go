@@ -18,9 +18,10 @@ type rule struct {
 	text string
 	// suffix is what a name must end with, for the common form `*suffix`.
 	suffix string
-	// prefix is what comes before the first wildcard of an anchored rule, and
-	// text then what follows: git matches them one by one, so that a `**` right
-	// after the prefix crosses slashes even if it does not follow one.
+	// prefix is what comes before the first wildcard of an anchored rule, less
+	// its last byte, and text then what follows. The byte tells whether a `**`
+	// follows a slash: in `a**/b` it is a plain `*`, says gitignore(5), and so
+	// does git from 2.53 on. Before, git forgot the byte and found `a/x/b` too.
 	prefix string
 	// anchored rules match the path from the directory of the rule, others
 	// match the last component of a path.
@@ -60,7 +61,7 @@ func (r rule) finish(text string) (rule, bool) {
 	if plain, ok := unescape(r.text); ok {
 		r.literal, r.text = true, plain
 	} else if r.anchored {
-		wild := strings.IndexAny(r.text, wildcards)
+		wild := max(strings.IndexAny(r.text, wildcards)-1, 0)
 		r.prefix, r.text = r.text[:wild], r.text[wild:]
 	} else if rest := r.text[1:]; r.text[0] == '*' && !strings.ContainsAny(rest, wildcards) {
 		r.suffix = rest

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -70,6 +71,16 @@ func gitIgnores(t testing.TB, repository string, lines string, paths []string) [
 	return strings.FieldsFunc(out, func(r rune) bool { return r == 0 })
 }
 
+// gitForgets reports whether this git is one before 2.53, which takes a `**`
+// behind a literal prefix for one behind a slash.
+func gitForgets(t testing.TB, repository string) bool {
+	t.Helper()
+	return len(gitIgnores(t, repository, "a**/b", []string{"a/a/a/a/b"})) > 0
+}
+
+// starsInAWord are two stars that do not follow a slash or begin a line.
+var starsInAWord = regexp.MustCompile(`[^\n/*!]\*\*|[^\n]!\*\*`)
+
 // oursIgnores is the same by our rules, with git's rule that nothing below an
 // ignored directory comes back.
 func oursIgnores(lines string, paths []string) []string {
@@ -113,10 +124,26 @@ var ruleCases = []string{
 func TestRulesAreGits(t *testing.T) {
 	needGit(t)
 	repository := newRepository(t, rulePaths)
+	forgets := gitForgets(t, repository)
 	for _, lines := range ruleCases {
+		if forgets && starsInAWord.MatchString(lines) {
+			continue
+		}
 		got, want := oursIgnores(lines, rulePaths), gitIgnores(t, repository, lines, rulePaths)
 		if !slices.Equal(got, want) {
 			t.Errorf("%q ignores\n %q, git says\n %q", lines, got, want)
+		}
+	}
+}
+
+// Two stars within a word are one, whatever the git at hand makes of them.
+func TestStarsInAWord(t *testing.T) {
+	for lines, want := range map[string][]string{
+		"foo**/bar": {"foo/bar"}, "f**/bar": {"foo/bar"}, "foo**bar": {"foobar"}, "/f**r": {"foobar"}, "src**/c": nil,
+		"x/f**/bar": {"x/foo/bar"}, "foo/**/bar": {"foo/bar", "foo/x/bar", "foo/x/y/bar"}, "foo/x**": {"foo/x/bar", "foo/x/y/bar"},
+	} {
+		if got := oursIgnores(lines, rulePaths); !slices.Equal(got, want) {
+			t.Errorf("%q ignores\n %q, not\n %q", lines, got, want)
 		}
 	}
 }
@@ -174,12 +201,16 @@ func TestAnyRulesAreGits(t *testing.T) {
 	needGit(t)
 	paths := []string{"ab", "ba", "aa", "a.b", "a/", "a/b/", "a/b/a", "b/a/b/a", "a/a/a/a/b", "b/", "b/b/b", "bb/ab", "bb/", "b/ab/a.b", "[a", "a]b", "! a", "b ", "a/ b", "ab.", "aba/b/ab"}
 	repository := newRepository(t, paths)
+	forgets := gitForgets(t, repository)
 	piece := rapid.SampledFrom([]string{"a", "b", "a", "b", "*", "**", "?", "/", "/**/", "**/", "/*", "[ab]", "[!a]", "[", "]", "\\", "!", " ", "."})
 	line := rapid.Custom(func(r *rapid.T) string {
 		return strings.Join(rapid.SliceOfN(piece, 1, 7).Draw(r, "pieces"), "")
 	})
 	rapid.Check(t, func(r *rapid.T) {
 		lines := strings.Join(rapid.SliceOfN(line, 1, 3).Draw(r, "lines"), "\n")
+		if forgets && starsInAWord.MatchString(lines) {
+			return
+		}
 		got, want := oursIgnores(lines, paths), gitIgnores(t, repository, lines, paths)
 		if !slices.Equal(got, want) {
 			r.Fatalf("%q ignores\n %q, git says\n %q", lines, got, want)
