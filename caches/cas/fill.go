@@ -24,7 +24,8 @@ type filler struct {
 	ctx     context.Context
 	dir     string
 	folders []string
-	links   chan link
+	next    batch
+	batches chan batch
 	entries int64
 	bytes   int64 // sizes of the files
 }
@@ -35,19 +36,22 @@ type filler struct {
 func (s *Store) fillLayer(ctx context.Context, dir string, origin Origin, feed func(*filler) error) (entries, bytes int64, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	f := &filler{store: s, ctx: ctx, dir: dir, folders: []string{dir}, links: make(chan link, 256)}
+	f := &filler{store: s, ctx: ctx, dir: dir, folders: []string{dir}, batches: make(chan batch, 8)}
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
-			for l := range f.links {
-				if err := s.link(ctx, l, origin); err != nil {
+			buffer := make([]byte, smallBlob+1)
+			for b := range f.batches {
+				b.buffer = buffer
+				if err := s.linkAll(ctx, b, origin); err != nil {
 					cancel(err)
 				}
 			}
 		})
 	}
 	err = feed(f)
-	close(f.links)
+	f.flush()
+	close(f.batches)
 	workers.Wait()
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
@@ -70,8 +74,30 @@ func (f *filler) put(path string, entry digest.Entry) error {
 		return f.symlink(at, entry.Target)
 	}
 	f.bytes += entry.Digest.Size()
-	f.links <- link{at, entry.Digest, formOf(entry.Executable)}
+	folder, name := filepath.Dir(at), filepath.Base(at)
+	if folder != f.next.folder || len(f.next.links) == batchSize {
+		f.flush()
+		f.next.folder = folder
+	}
+	f.next.links = append(f.next.links, link{folder: folder, name: name, digest: entry.Digest, form: formOf(entry.Executable)})
 	return context.Cause(f.ctx)
+}
+
+// batch is a few files of one folder.
+type batch struct {
+	folder string
+	links  []link
+	buffer []byte // for a small blob and one byte more
+}
+
+const batchSize = 64
+
+// flush hands the files over that are waiting for more of their folder.
+func (f *filler) flush() {
+	if len(f.next.links) > 0 {
+		f.batches <- f.next
+	}
+	f.next = batch{}
 }
 
 // symlink makes a symbolic link, whose time follows its content as that of a
@@ -104,24 +130,46 @@ func settle(folders []string) error {
 	return nil
 }
 
-// link is one file of a tree to be put at a path.
+// link is one file of a tree to be put into a folder, which is open as dir: each
+// name is looked up from there, and not from the root of the machine.
 type link struct {
-	at     string
+	folder string
+	dir    int
+	buffer []byte
+	name   string
 	digest digest.Digest
 	form   form
 }
 
-func (s *Store) link(ctx context.Context, l link, origin Origin) error {
-	if ctx.Err() != nil {
-		return nil
+func (l link) at() string { return filepath.Join(l.folder, l.name) }
+
+func (s *Store) linkAll(ctx context.Context, b batch, origin Origin) error {
+	dir, err := openRaw(unix.AT_FDCWD, b.folder, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return err
 	}
-	blob := s.path(l.digest, l.form)
-	if !s.hasLength(blob, l.digest) {
-		if err := s.supply(ctx, l, origin); err != nil {
+	defer unix.Close(dir)
+	for _, l := range b.links {
+		if ctx.Err() != nil {
+			return nil
+		}
+		l.dir, l.buffer = dir, b.buffer
+		if err := s.link(ctx, l, origin); err != nil {
 			return err
 		}
 	}
-	err := s.linkOwn(blob, l.at)
+	return nil
+}
+
+func (s *Store) link(ctx context.Context, l link, origin Origin) error {
+	blob := s.path(l.digest, l.form)
+	if !s.hasLength(blob, l.digest) {
+		done, err := s.supply(ctx, l, origin)
+		if done || err != nil {
+			return err
+		}
+	}
+	err := s.linkOwn(blob, l)
 	if errors.Is(err, syscall.EMLINK) || errors.Is(err, syscall.EPERM) {
 		err = s.copyBlob(blob, l)
 	}
@@ -136,14 +184,17 @@ func (s *Store) link(ctx context.Context, l link, origin Origin) error {
 
 // linkOwn makes a link to a blob of this user. A tree of a shared store is made of
 // files of its own user; a copy of another's blob is checked on the way.
-func (s *Store) linkOwn(blob, at string) error {
+func (s *Store) linkOwn(blob string, l link) error {
 	if s.layout.Shared() {
 		info, err := os.Lstat(blob)
 		if err == nil && !layers.IsOwn(info) {
 			return syscall.EPERM
 		}
 	}
-	return os.Link(blob, at)
+	if err := unix.Linkat(unix.AT_FDCWD, blob, l.dir, l.name, 0); err != nil {
+		return &os.LinkError{Op: "link", Old: blob, New: l.at(), Err: err}
+	}
+	return nil
 }
 
 // find is a call of an origin that may be nil.
@@ -161,23 +212,30 @@ func (s *Store) hasLength(path string, d digest.Digest) bool {
 	return whole
 }
 
-// supply makes one form of a blob from its other form or from its origin.
-func (s *Store) supply(ctx context.Context, l link, origin Origin) error {
+// supply makes one form of a blob from its origin or from its other form. It
+// reports whether the file of the tree is made too.
+func (s *Store) supply(ctx context.Context, l link, origin Origin) (done bool, err error) {
+	path, known := origin.find(l.digest)
+	if known && l.digest.Size() <= smallBlob {
+		if done, err := s.putFirst(ctx, l, path); !errors.Is(err, ErrChanged) {
+			return done, err
+		}
+	}
 	isExecutable := l.form == executable
 	if other := s.path(l.digest, l.form.other()); s.hasLength(other, l.digest) {
 		if err := s.AddFile(ctx, other, l.digest, isExecutable); !errors.Is(err, ErrChanged) {
-			return err
+			return false, err
 		}
 	}
-	if path, ok := origin.find(l.digest); ok {
-		return s.AddFile(ctx, path, l.digest, isExecutable)
+	if known {
+		return false, s.AddFile(ctx, path, l.digest, isExecutable)
 	}
 	if s.behind != nil {
 		if path, err := s.behind.find(l.digest); err == nil {
-			return s.AddFile(ctx, path, l.digest, isExecutable)
+			return false, s.AddFile(ctx, path, l.digest, isExecutable)
 		}
 	}
-	return fmt.Errorf("blob %s: %w", l.digest, ErrMissing)
+	return false, fmt.Errorf("blob %s: %w", l.digest, ErrMissing)
 }
 
 // copyBlob is for a blob that has as many links as its file system allows, or
@@ -188,7 +246,7 @@ func (s *Store) copyBlob(from string, l link) error {
 		return err
 	}
 	defer data.Close()
-	file, err := os.OpenFile(l.at, os.O_CREATE|os.O_EXCL|os.O_WRONLY, l.form.mode())
+	file, err := os.OpenFile(l.at(), os.O_CREATE|os.O_EXCL|os.O_WRONLY, l.form.mode())
 	if err != nil {
 		return err
 	}
@@ -198,7 +256,7 @@ func (s *Store) copyBlob(from string, l link) error {
 		err = fmt.Errorf("blob %s: %w", l.digest, ErrCorrupt)
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(l.at))
+		return errors.Join(err, os.Remove(l.at()))
 	}
-	return s.finish(l.at, l.digest, l.form)
+	return s.finish(l.at(), l.digest, l.form)
 }

@@ -80,7 +80,7 @@ func (s *Store) makeWhole(ctx context.Context, tree *digest.Tree, origin Origin)
 		return err
 	}
 	return s.makeTree(ctx, final, treeRecord{Root: tree.Root.String()}, origin, func(f *filler) error {
-		return digest.Walk(ctx, s, tree.Root, f.put)
+		return digest.Walk(ctx, made{tree, s}, tree.Root, f.put)
 	})
 }
 
