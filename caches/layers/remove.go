@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,6 +20,24 @@ const trashPrefix = "trash-"
 // IsTrash reports whether path, in the temporary folder of a store, is something
 // that nobody needs any more.
 func IsTrash(path string) bool { return strings.HasPrefix(filepath.Base(path), trashPrefix) }
+
+// EmptyTrash deletes what was moved out of sight by anybody, and goes on after
+// what cannot be deleted. Any number may do it at once.
+func EmptyTrash(ctx context.Context, layout caches.Layout) error {
+	var failed []error
+	for _, path := range list(layout.Temp()) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if !IsTrash(path) {
+			continue
+		}
+		if err := RemoveTree(path); err != nil && !ofOther(layout, err) {
+			failed = append(failed, fmt.Errorf("delete what nobody needs: %w", err))
+		}
+	}
+	return errors.Join(failed...)
+}
 
 // Discard makes the file or directory at path disappear by one rename and then
 // deletes it, which may take long. A path that is missing is no error. A crash

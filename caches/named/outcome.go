@@ -58,8 +58,9 @@ type PublishOptions struct {
 	// Unit is for append-only caches: a directory whose path matches this
 	// pattern is added whole or not at all. "" means none.
 	Unit string
-	// Listed writes the listing of the new layer in any case, for a store that no
-	// process looks after in the background. Otherwise only a small layer gets it
-	// from the publish, and a [Tender] does the rest.
+	// Listed writes the listing of the new layer in any case, and deletes what nobody
+	// needs any more, for a store that no process looks after in the background.
+	// Otherwise only a small layer gets its listing from the publish, what is to be
+	// deleted is only moved out of sight, and a [Tender] does the rest.
 	Listed bool
 }

@@ -58,7 +58,9 @@ func (c *Checkout) publish(ctx context.Context, options PublishOptions, outcome 
 	}
 	trash, err := c.publishLocked(options, d)
 	lock.Close()
-	c.in.empty(trash)
+	if options.Listed || err != nil {
+		c.in.empty(trash) // which takes the longer, the more was merged before
+	}
 	return err
 }
 

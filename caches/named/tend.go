@@ -24,8 +24,8 @@ type Tender struct {
 func (s *Store) NewTender() *Tender { return &Tender{s, map[string]os.FileInfo{}} }
 
 // Arrange compacts every cache whose head has changed since the last call, and
-// writes the listings that its layers lack, see [layers.WriteSum]. It returns how
-// many caches it has looked into. What fails is in the error, and is not tried
+// writes the listings that its layers lack, see [layers.WriteSum]. It deletes what
+// others have moved out of sight. It returns how many caches it has looked into. What fails is in the error, and is not tried
 // again before the head changes; the other caches are arranged all the same.
 func (t *Tender) Arrange(ctx context.Context) (changed int, err error) {
 	var failed []error
@@ -43,7 +43,7 @@ func (t *Tender) Arrange(ctx context.Context) (changed int, err error) {
 			failed = append(failed, fmt.Errorf("tend %s: %w", i.ref, err))
 		}
 	}
-	return changed, errors.Join(failed...)
+	return changed, errors.Join(append(failed, layers.EmptyTrash(ctx, t.store.layout))...)
 }
 
 // knows reports whether a head file is the one that was seen: every new head is

@@ -247,6 +247,30 @@ func TestTenderListsEveryLayer(t *testing.T) {
 	}
 }
 
+// A publish deletes the layers that a merge has made needless only where nobody
+// else will.
+func TestNeedlessLayersAreDeletedInTheBackground(t *testing.T) {
+	for _, listed := range []bool{false, true} {
+		c := namedtest.New(t, caches.Mutable, true)
+		for n := range 8 {
+			publish(t, c, layertest.Tree{fmt.Sprint("f", n): "x"})
+		}
+		namedtest.Check(t, c.Store.Compact(context.Background(), c.Ref))
+		c.Publish(c.Started("echo x >more"), named.PublishOptions{Listed: listed})
+		left := glob(t, c.Layout.Temp()+"/*")
+		if (len(left) == 0) != listed {
+			t.Errorf("listed %v: there is left %v", listed, left)
+		}
+		if _, err := c.Store.NewTender().Arrange(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if left := glob(t, c.Layout.Temp()+"/*"); len(left) > 0 {
+			t.Errorf("after tending, there is still %v", left)
+		}
+		c.Sound()
+	}
+}
+
 // Damage in one cache does not keep the others from being looked after.
 func TestTenderGoesPastDamage(t *testing.T) {
 	c := namedtest.New(t, caches.Mutable, true)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -173,7 +174,7 @@ func (c *cacheUnderTest) round(ctx context.Context, changed int) (time.Duration,
 		return 0, err
 	}
 	took := before + time.Since(begin)
-	return took, c.store.Compact(ctx, c.ref)
+	return took, errors.Join(c.store.Compact(ctx, c.ref), layers.EmptyTrash(ctx, c.layout))
 }
 
 func change(folder string, files, changed, round int) error {
