@@ -61,6 +61,8 @@ type Surroundings struct {
 	// Visible lists host paths that the action sees as tools. Where they lie
 	// below the root they are no inputs.
 	Visible []string
+	// Sandbox is the kind of sandbox, as the result record names it.
+	Sandbox string
 	// Expect, which may be nil, says that the action will be run for certain, so
 	// that the runner can begin with what takes time. Whoever calls it has the
 	// runner execute the action, or calls Drop.
@@ -96,6 +98,9 @@ type Outcome struct {
 	Input   InputUse
 	Outputs []digest.Entry // as in Result.Outputs, with their paths
 	Faults  []Fault        // what the store could not do
+	// Properties are what the action saw of the machine beyond what was described:
+	// its answer is one to the key that holds them too.
+	Properties []action.Property
 	// Away, when set, has the outputs: the store could not take them, so the
 	// answer cannot be kept. It is valid until Release.
 	Away    Blobs

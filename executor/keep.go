@@ -53,7 +53,7 @@ func (r *run) handOver(ctx context.Context, record *results.Record) (result *act
 
 // deliverKept writes the outputs of a kept answer.
 func (r *run) deliverKept(ctx context.Context, record *results.Record) (*action.Result, error) {
-	result := r.describe(action.NewResult())
+	result := r.describe(r.blank())
 	result.Status, result.ExitCode, result.Cached = action.StatusOK, record.ExitCode, "local"
 	if record.ExitCode != 0 {
 		result.Status = action.StatusFailed
@@ -179,9 +179,10 @@ func (r *run) keep(ctx context.Context, outcome *Outcome, observed []results.Obs
 func (r *run) lookAgain() {
 	same := make(chan bool, 1)
 	r.unchanged = same
+	key := r.key.Digest
 	go func() {
 		properties, err := r.surroundings.Properties(context.Background())
-		same <- err == nil && r.request.Action.Key(r.inputs.Root, properties).Digest == r.key.Digest
+		same <- err == nil && r.request.Action.Key(r.inputs.Root, properties).Digest == key
 	}()
 }
 

@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +17,9 @@ type run struct {
 	executor     *Executor
 	request      Request
 	key          action.Key
-	keyed        chan error // the key is being made beside the command
+	properties   []action.Property // that the key was made with
+	keyed        chan error        // the key is being made beside the command
+	beyond       []action.Property // [Outcome.Properties]
 	surroundings Surroundings
 	expected     bool      // the runner knows that it has to run
 	unchanged    chan bool // the surroundings are looked at again beside the publish
@@ -90,7 +93,7 @@ func (r *run) identify(ctx context.Context, surroundings Surroundings) error {
 	build := func() error {
 		properties, err := surroundings.Properties(ctx)
 		if err == nil {
-			r.key = r.request.Action.Key(r.inputs.Root, properties)
+			r.properties, r.key = properties, r.request.Action.Key(r.inputs.Root, properties)
 		}
 		return err
 	}
@@ -116,7 +119,16 @@ func (r *run) awaitKey(result *action.Result) {
 }
 
 // failed is the result of a run that larder could not take further.
-func (r *run) failed() *action.Result { return r.describe(action.NewResult()) }
+func (r *run) failed() *action.Result { return r.describe(r.blank()) }
+
+// blank is a result of which nothing is known but the kind of sandbox.
+func (r *run) blank() *action.Result {
+	result := action.NewResult()
+	if r.surroundings.Sandbox != "" {
+		result.Sandbox = r.surroundings.Sandbox
+	}
+	return result
+}
 
 // partly is the result as far as the runner came.
 func (r *run) partly(outcome *Outcome) *action.Result {
@@ -124,6 +136,7 @@ func (r *run) partly(outcome *Outcome) *action.Result {
 		return r.failed()
 	}
 	r.faults = append(r.faults, outcome.Faults...)
+	r.beyond = outcome.Properties
 	if outcome.Away != nil {
 		r.blobs = outcome.Away
 		forget(outcome.Result)
@@ -142,6 +155,9 @@ func forget(result *action.Result) {
 
 func (r *run) describe(result *action.Result) *action.Result {
 	r.awaitKey(result)
+	if len(r.beyond) > 0 {
+		r.key = r.request.Action.Key(r.inputs.Root, slices.Concat(r.properties, r.beyond))
+	}
 	result.DigestFunction = r.executor.inputs.Function.String()
 	if !r.key.Digest.IsZero() {
 		result.Key = r.key.Digest.String()

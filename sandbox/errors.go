@@ -75,7 +75,7 @@ func advices(stage string) map[syscall.Errno]string {
 			syscall.ENOENT: "a layer is missing",
 			syscall.EBUSY:  "the upper or the work directory is in use by another sandbox",
 		}
-	case stageTarget:
+	case StageTarget:
 		return map[syscall.Errno]string{
 			syscall.ELOOP:   "a symbolic link is on the way to this place; name the place that it points to",
 			syscall.ENOTDIR: "something on the way to this place is no directory, or the place holds a file and not a directory",
@@ -126,11 +126,15 @@ func (e *SetupError) Unavailable() bool {
 	switch e.Stage {
 	case stageClone, stageIDs, stageRoot, stageTmpfs, stageProc, stageDev, stageNetwork, stagePivot, stageCaps, stageSeccomp:
 		return true
-	case stageBind, stageTarget, stageStdio:
+	case stageBind, StageTarget, stageStdio:
 		return e.Errno == syscall.ENOSYS
 	}
 	return false
 }
+
+// StageTarget is the stage of [SetupError] at which something of the caller's is
+// put into its place.
+const StageTarget = "make room for the mount at"
 
 // Names of the stages of making a sandbox, for messages and for advice.
 const (
@@ -139,7 +143,6 @@ const (
 	stageStdio   = "hand over file descriptors"
 	stageRoot    = "make the root"
 	stageFile    = "make"
-	stageTarget  = "make room for the mount at"
 	stageBind    = "bind"
 	stageOverlay = "mount the overlay at"
 	stageTmpfs   = "mount a memory file system at"

@@ -214,7 +214,7 @@ func (t *table) mountPoint(made map[string]bool, m *mount) {
 		return
 	}
 	t.directory(made, path.Dir(m.target))
-	t.at(stageTarget, m.target)
+	t.at(StageTarget, m.target)
 	t.call(unix.SYS_MKNODAT, regRoot.operand(), t.text(relative(m.target)), num(unix.S_IFREG|0o644), num(0)).tolerate(syscall.EEXIST)
 }
 
@@ -235,7 +235,7 @@ func (t *table) mountAll(placed, mounts []mount) {
 			t.attachInside(above, m)
 			continue
 		}
-		t.at(stageTarget, m.target)
+		t.at(StageTarget, m.target)
 		t.call(unix.SYS_MOVE_MOUNT, regMount.operand(), t.text(""), regRoot.operand(), t.text(relative(m.target)), num(unix.MOVE_MOUNT_F_EMPTY_PATH))
 		t.close(regMount)
 	}
@@ -245,7 +245,7 @@ func (t *table) mountAll(placed, mounts []mount) {
 // is not ours: a symbolic link in it could lead anywhere, so the way is walked
 // one name at a time and a link on it is an error.
 func (t *table) attachInside(above, m *mount) {
-	t.at(stageTarget, m.target)
+	t.at(StageTarget, m.target)
 	here, next := regWalk, regNext
 	t.open(regRoot, relative(above.target), unix.O_DIRECTORY).into(here)
 	names := strings.Split(strings.TrimPrefix(m.target, above.target+"/"), "/")

@@ -210,7 +210,7 @@ func TestCandidates(t *testing.T) {
 }
 
 func TestAdviceForEveryKnownFailure(t *testing.T) {
-	for _, stage := range []string{stageClone, stageIDs, stageRoot, stageProc, stageOverlay, stageTarget, stageBind, stageDir, stageSeccomp} {
+	for _, stage := range []string{stageClone, stageIDs, stageRoot, stageProc, stageOverlay, StageTarget, stageBind, stageDir, stageSeccomp} {
 		for errno := range advices(stage) {
 			e := &SetupError{Stage: stage, Path: "/p", Errno: errno}
 			if text := e.Error(); !strings.Contains(text, stage) || !strings.Contains(text, "; ") || e.Advice() == "" {

@@ -23,9 +23,13 @@ func Probe() Capabilities {
 	if unix.Uname(&name) == nil {
 		c.Kernel = unix.ByteSliceToString(name.Release[:])
 	}
-	c.Namespaces = try(Config{})
+	c.Namespaces = Namespaced()
 	return c
 }
+
+// Namespaced makes a sandbox of namespaces and ends it, and says why not when that
+// fails.
+func Namespaced() error { return try(Config{}) }
 
 // OverlayWorks makes an overlay on two directories in dir, which must exist
 // and be writable, and says why not when that fails. It leaves nothing behind.

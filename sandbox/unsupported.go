@@ -19,6 +19,9 @@ func SystemView() View { return View{} }
 // Probe reports that nothing is possible here.
 func Probe() Capabilities { return Capabilities{Namespaces: ErrUnsupported} }
 
+// Namespaced returns ErrUnsupported.
+func Namespaced() error { return ErrUnsupported }
+
 // OverlayWorks returns ErrUnsupported.
 func OverlayWorks(string) error { return ErrUnsupported }
 

@@ -46,6 +46,32 @@ func NewRun(layout caches.Layout) (*Run, error) {
 	}
 }
 
+// NewSlot is [NewRun] in the first of a row of folders that no other run has: it
+// has the same path as the last one when no others are at work.
+func NewSlot(layout caches.Layout) (*Run, error) {
+	for number := 1; ; number++ {
+		path := filepath.Join(layout.Runs(), fmt.Sprintf("slot-%d", number))
+		err := os.Mkdir(path, 0o700)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = errors.Join(caches.MakeFolder(layout.Runs(), 0), os.Mkdir(path, 0o700))
+		}
+		if errors.Is(err, fs.ErrExist) {
+			continue // of a run that lives, or for a sweep to remove
+		}
+		var lock *Lock
+		if err == nil {
+			lock, err = claim(path)
+		}
+		switch {
+		case err == nil:
+			return &Run{path, lock}, nil
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrLocked):
+			continue // a sweep took the folder
+		}
+		return nil, fmt.Errorf("make a run folder: %w", err)
+	}
+}
+
 // claim takes the lock of the run folder at path. NewRun and Sweep both use
 // it, so that exactly one of them gets a folder that was just made.
 func claim(path string) (*Lock, error) { return TryMake(filepath.Join(path, lockName)) }
@@ -70,6 +96,16 @@ func (r *Run) Dir(name string) (string, error) {
 	path, err := os.MkdirTemp(r.path, name+"-*")
 	if err != nil {
 		return "", fmt.Errorf("make a private folder for %s: %w", name, err)
+	}
+	return path, nil
+}
+
+// Place makes the folder name in the run, which must not be there, readable by its
+// owner only.
+func (r *Run) Place(name string) (string, error) {
+	path := filepath.Join(r.path, name)
+	if err := os.Mkdir(path, 0o700); err != nil {
+		return "", fmt.Errorf("make a private folder: %w", err)
 	}
 	return path, nil
 }

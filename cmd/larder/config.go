@@ -19,6 +19,7 @@ import (
 type settings struct {
 	Store   string `toml:"store"`
 	Results string `toml:"results"`
+	Sandbox string `toml:"sandbox"`
 	Digest  string `toml:"digest-function"`
 	MaxSize string `toml:"max-size"`
 	// Sizes are what the files say of the size of stores, the nearest file first.
@@ -103,7 +104,7 @@ func (s *settings) sizeFor(store string) (size, left string) {
 // fill takes from one what is not set yet.
 func (s *settings) fill(one settings) {
 	for _, pair := range []struct{ to, from *string }{
-		{&s.Store, &one.Store}, {&s.Results, &one.Results}, {&s.Digest, &one.Digest},
+		{&s.Store, &one.Store}, {&s.Results, &one.Results}, {&s.Sandbox, &one.Sandbox}, {&s.Digest, &one.Digest},
 	} {
 		if *pair.to == "" {
 			*pair.to = *pair.from
@@ -156,7 +157,7 @@ func describeTOML(path string, err error) error {
 		if first.Key()[0] == "preset" {
 			return fmt.Errorf("%s:%d: unknown key %s; [preset.NAME] takes summary, why, command, inputs, tools, env, setup, teardown, version and version-file, [preset.NAME.cache.CACHE] takes mode, path, scope, key, publish, on-conflict, lock, unit, share and keep", path, line, key)
 		}
-		return fmt.Errorf("%s:%d: unknown key %s; there are store, results, digest-function, max-size, background, [preset.NAME], and [cache.NAME] with path, scope, key, publish, on-conflict, lock, unit, share and keep", path, line, key)
+		return fmt.Errorf("%s:%d: unknown key %s; there are store, results, sandbox, digest-function, max-size, background, [preset.NAME], and [cache.NAME] with path, scope, key, publish, on-conflict, lock, unit, share and keep", path, line, key)
 	}
 	var wrong *toml.DecodeError
 	if errors.As(err, &wrong) {

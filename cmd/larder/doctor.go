@@ -1,15 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/urfave/cli/v3"
 
 	"larder/caches"
+	"larder/executor/local"
 	"larder/sandbox"
 )
 
@@ -35,7 +38,7 @@ func doctor(_ context.Context, command *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	findings := examine(shop.layout)
+	findings := examine(shop)
 	if command.Bool("json") {
 		if err := printJSON(findings); err != nil {
 			return err
@@ -67,12 +70,14 @@ func printFindings(findings []finding) {
 	}
 }
 
-func examine(layout caches.Layout) []finding {
-	offered := sandbox.Probe()
+func examine(shop *workshop) []finding {
+	offered, layout := sandbox.Probe(), shop.layout
+	isVital := shop.sandbox == local.KindNamespaces
 	return []finding{
-		{What: "kernel", OK: offered.MountAPI, Detail: offered.Kernel, Advice: unless(offered.MountAPI, "larder needs the new mount calls of Linux 6.7 or newer"), vital: true},
-		namespaceFinding(offered),
-		{What: "seccomp", OK: offered.Seccomp, Detail: choose(offered.Seccomp, "system calls are filtered", "system calls cannot be filtered"), Advice: unless(offered.Seccomp, "use a kernel with CONFIG_SECCOMP_FILTER"), vital: true},
+		kindFinding(shop.sandbox, offered),
+		{What: "kernel", OK: offered.MountAPI, Detail: cmp.Or(offered.Kernel, runtime.GOOS), Advice: unless(offered.MountAPI, "namespaces need the new mount calls of Linux 6.7 or newer"), vital: isVital},
+		namespaceFinding(offered, isVital),
+		{What: "seccomp", OK: offered.Seccomp, Detail: choose(offered.Seccomp, "system calls are filtered", "system calls cannot be filtered"), Advice: unless(offered.Seccomp, "use a kernel with CONFIG_SECCOMP_FILTER"), vital: isVital},
 		overlayFinding(layout),
 		reflinkFinding(layout),
 		groupFinding(offered),
@@ -80,8 +85,22 @@ func examine(layout caches.Layout) []finding {
 	}
 }
 
-func namespaceFinding(offered sandbox.Capabilities) finding {
-	f := finding{What: "user namespaces", OK: offered.Namespaces == nil, Detail: "sandboxes can be made", vital: true}
+// kindFinding says which sandbox a run gets.
+func kindFinding(kind local.Kind, offered sandbox.Capabilities) finding {
+	f := finding{What: "sandbox", OK: true, Detail: "namespaces: a command sees and reaches what it was given"}
+	switch {
+	case kind == local.KindDirectory:
+		f.Detail = "directory, as was asked for: nothing keeps a command from the files and the network of this machine"
+	case offered.Namespaces != nil && kind == local.KindNamespaces:
+		f = finding{What: f.What, Detail: "namespaces, as was asked for, and there are none; a directory would do without (--sandbox auto)", vital: true}
+	case offered.Namespaces != nil:
+		f = finding{What: f.What, Detail: "directory, for want of namespaces: nothing keeps a command from the files and the network of this machine, and inputs and caches are copied"}
+	}
+	return f
+}
+
+func namespaceFinding(offered sandbox.Capabilities, isVital bool) finding {
+	f := finding{What: "user namespaces", OK: offered.Namespaces == nil, Detail: "sandboxes can be made", vital: isVital}
 	if offered.Namespaces != nil {
 		f.Detail = offered.Namespaces.Error()
 	}

@@ -127,6 +127,9 @@ func prepare(ctx context.Context, command *cli.Command, options *runOptions) (ex
 	if err != nil {
 		return none, nil, err
 	}
+	if shop.sandbox, err = sandboxKind(options.sandbox, shop.settings); err != nil {
+		return none, nil, err
+	}
 	if err := shop.choosePreset(options); err != nil {
 		return none, nil, err
 	}

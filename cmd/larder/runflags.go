@@ -17,7 +17,7 @@ import (
 // they are parsed: asking the parser for one by name costs a search each time.
 type runOptions struct {
 	root, outputTo, setup, teardown, network, timeout string
-	host, keep, kept                                  string
+	host, sandbox, keep, kept                         string
 	results, json, spec, preset                       string
 	inputs, trees, tools, payloads, outputs, env      []string
 	appendOnly, mutable, observe                      []string
@@ -56,6 +56,7 @@ func runFlags(o *runOptions) []cli.Flag {
 		&cli.BoolFlag{Name: "no-cache", Destination: &o.noCache, Usage: "the same as --results off"},
 		&cli.BoolFlag{Name: "strict", Destination: &o.strict, Usage: "breaking the rules of an append-only cache fails the action"},
 		textFlag("host", &o.host, "what of the host is `VISIBLE` beside --tool and --payload: system (its system folders, the default) or none"),
+		textFlag("sandbox", &o.sandbox, "`KIND` of sandbox: namespaces, directory (no isolation, but the same results and caches), or auto (namespaces where they are to be had, the default)"),
 		&cli.BoolFlag{Name: "allow-userns", Destination: &o.userns, Usage: "let the command make user namespaces and mounts in them, as sandboxes in it need"},
 		textFlag("keep-sandbox", &o.keep, "`WHEN` to keep what the command saw and wrote, with a script that re-enters it: never (the default), on-failure or always"),
 		onlyFlag("exec", "local", "where to run: `local`"),

@@ -38,6 +38,7 @@ type workshop struct {
 	broken   error // why the store cannot be used; nil when it can
 	// background allows to leave work to a detached process.
 	background bool
+	sandbox    local.Kind
 }
 
 // openWorkshop reads the settings for root and opens the store.
@@ -72,8 +73,12 @@ func openForRun(command *cli.Command, root string) (*workshop, error) {
 	if err != nil {
 		return nil, err
 	}
+	kind, err := sandboxKind("", configured)
+	if err != nil {
+		return nil, err
+	}
 	to := journal.Open(layout)
-	return &workshop{configured, layout, to, cas.Open(layout, fn), named.Open(layout, to), payload.Open(layout, to), broken, detached}, nil
+	return &workshop{configured, layout, to, cas.Open(layout, fn), named.Open(layout, to), payload.Open(layout, to), broken, detached, kind}, nil
 }
 
 func digestFunction(configured settings) (digest.Function, error) {
@@ -110,7 +115,7 @@ func (w *workshop) runner() *local.Runner {
 		Payloads: w.payloads, CopyPayload: w.copyInBackground, LookPayload: lookPayload,
 		Path: filepath.SplitList(os.Getenv("PATH")), Home: home, Env: os.Getenv,
 		ProgramIndex: w.indexFile("programs"), Grace: grace / 2, Program: program,
-		Spares: []string{os.TempDir(), "/dev/shm"}, Broken: w.broken, Untended: !w.background,
+		Spares: []string{os.TempDir(), "/dev/shm"}, Broken: w.broken, Untended: !w.background, Sandbox: w.sandbox,
 	})
 }
 

@@ -28,10 +28,13 @@ type Action struct {
 	Teardown string
 	Network  Network
 	Host     Host
-	Userns   bool          // processes may make user namespaces of their own, and mounts in them
-	Timeout  time.Duration // of the command, without set-up; 0 is none
-	Limits   Limits
-	Strict   bool
+	// Guarantees are the flags of isolation that were asked for by name, and are not
+	// only the defaults. They are no part of the key.
+	Guarantees []string
+	Userns     bool          // processes may make user namespaces of their own, and mounts in them
+	Timeout    time.Duration // of the command, without set-up; 0 is none
+	Limits     Limits
+	Strict     bool
 }
 
 // Variable is one environment variable of the command.
@@ -73,12 +76,23 @@ func (s Spec) Validate(base string) (*Action, error) {
 		Network: v.network(s.Network), Host: v.view(s.Host), Userns: s.Userns,
 		Timeout: v.duration("timeout", s.Timeout), Limits: v.limits(s), Strict: s.Strict,
 	}
+	action.Guarantees = s.guarantees()
 	v.argv(s.Argv)
 	v.overlaps(action)
 	if len(v.problems) > 0 {
 		return nil, errors.Join(v.problems...)
 	}
 	return action, nil
+}
+
+func (s Spec) guarantees() (flags []string) {
+	if s.Network == string(NetworkNone) {
+		flags = append(flags, "--network none")
+	}
+	if s.Host == string(HostNone) {
+		flags = append(flags, "--host none")
+	}
+	return flags
 }
 
 // validator collects what is wrong, so that a user sees all of it.

@@ -19,12 +19,17 @@ import (
 	"larder/executor/local"
 )
 
-// both runs a test with overlay mounts and with private copies.
+// both runs a test with overlay mounts and with private copies, the latter with
+// namespaces and without.
 func both(t *testing.T, test func(t *testing.T, b *bench)) {
 	t.Helper()
-	for name, copied := range map[string]bool{"overlays": false, "copies": true} {
+	for name, kind := range map[string]local.Kind{"overlays": "", "copies": "", "directory": local.KindDirectory} {
 		t.Run(name, func(t *testing.T) {
-			b := newBenchIn(t, copied)
+			b := newBenchIn(t, name != "overlays")
+			if kind != "" {
+				b.config.Sandbox = kind
+				b.wire()
+			}
 			test(t, b)
 			b.wantNothingLeft(t)
 		})

@@ -3,6 +3,7 @@ package local
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -124,7 +125,7 @@ func (a *attempt) untilAsked(ctx context.Context, wait func(context.Context) err
 // Outputs lose all extended attributes on their way into the store.
 func (a *attempt) stackInputs(ctx context.Context) (err error) {
 	if a.job.Inputs.Root.Size() == 0 {
-		if a.work.upper, err = a.folder.Dir("build"); err != nil {
+		if a.work.upper, err = a.folder.Place("build"); err != nil {
 			return err
 		}
 		return os.Chmod(a.work.upper, 0o755) // as with inputs, whatever the umask
@@ -133,14 +134,17 @@ func (a *attempt) stackInputs(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if a.copied {
+		if a.work.upper, err = a.folder.Place("build"); err != nil {
+			return err
+		}
+		return errors.Join(os.Chmod(a.work.upper, 0o755), layers.CopyStack(a.work.tree, a.work.upper))
+	}
 	private, err := a.folder.Private("build")
 	if err != nil {
 		return fmt.Errorf("make a private layer: %w", err)
 	}
 	a.work.upper, a.work.work = private.Upper, private.Work
-	if a.copied {
-		return layers.CopyStack(a.work.tree, a.work.upper)
-	}
 	return nil
 }
 

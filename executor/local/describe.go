@@ -13,6 +13,7 @@ import (
 	"larder/digest"
 	"larder/executor"
 	"larder/executor/action"
+	"larder/sandbox"
 )
 
 // Describe finds the programs that the action will see. The state of all that
@@ -28,8 +29,16 @@ func (r *Runner) Describe(ctx context.Context, a *action.Action) (executor.Surro
 	if err != nil {
 		return executor.Surroundings{}, err
 	}
-	s := scene{seen, large, &early{network: networkOf(a.Network), view: viewOf(a.Host), userns: a.Userns, limits: limitsOf(a.Limits)}}
-	return executor.Surroundings{Properties: r.states(s), Visible: seen.folders(), Expect: s.early.begin, Drop: s.early.drop, Handle: s}, nil
+	chosen, err := r.choose(a)
+	if err != nil {
+		return executor.Surroundings{}, err
+	}
+	s := scene{seen, chosen, large, &early{network: networkOf(a.Network), view: viewOf(a.Host), userns: a.Userns, limits: limitsOf(a.Limits)}}
+	surroundings := executor.Surroundings{Properties: r.states(s), Visible: seen.folders(), Sandbox: chosen.name(), Handle: s}
+	if chosen.kind == sandbox.Namespaces {
+		surroundings.Expect, surroundings.Drop = s.early.begin, s.early.drop
+	}
+	return surroundings, nil
 }
 
 // caller is the machine as the user of larder sees it.
@@ -40,6 +49,7 @@ func (r *Runner) caller(a *action.Action) host {
 // scene is what an action sees of the host, besides what all actions see.
 type scene struct {
 	found
+	isolation
 	payloads []payloadSource
 	early    *early
 }
@@ -58,7 +68,7 @@ func (r *Runner) states(s scene) func(ctx context.Context) ([]action.Property, e
 			return nil, err
 		}
 		properties, err := r.toolStates(ctx, s.found)
-		return append(properties, large...), err
+		return slices.Concat(properties, large, s.isolation.properties()), err
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"larder/caches"
 	"larder/caches/layers"
@@ -44,6 +45,7 @@ type kept struct {
 	Binds    []sandbox.Bind `json:"binds"` // read-only ones of the host
 	Places   []keptPlace    `json:"places"`
 	IsCopied bool           `json:"copied"` // below is written to, without an overlay
+	Sandbox  string         `json:"sandbox"`
 }
 
 // keptPlace is the workspace or a cache.
@@ -93,7 +95,7 @@ func (a *attempt) moveAside() (string, error) {
 	}
 	record := kept{
 		Command: a.config.Args, Env: a.config.Env, Host: a.job.Action.Host, Network: a.job.Action.Network,
-		Userns: a.config.AllowUserns, IsCopied: a.copied,
+		Userns: a.config.AllowUserns, IsCopied: a.copied, Sandbox: a.name(),
 	}
 	for _, bind := range a.config.Binds {
 		if bind.Writable {
@@ -109,7 +111,7 @@ func (a *attempt) moveAside() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	to := filepath.Join(a.place.layout.Kept(), strings.TrimPrefix(filepath.Base(a.folder.Path()), "run-"))
+	to := filepath.Join(a.place.layout.Kept(), fmt.Sprintf("%d-%d", time.Now().UnixNano(), os.Getpid()))
 	return to, caches.Settle(folder, to)
 }
 

@@ -55,6 +55,8 @@ type Config struct {
 	// Untended says that no other process looks after the store, so that
 	// publishing has to, at the cost of waiting for it.
 	Untended bool
+	// Sandbox is the kind of sandbox.
+	Sandbox Kind
 	// Copy forgoes overlay mounts, as on file systems that cannot have them.
 	Copy bool
 	// Spares are the folders in one of which a run makes a store of its own when
@@ -79,8 +81,9 @@ var ErrInterrupted = errors.New("interrupted")
 
 // Execute takes a job from checkout to publish. Where the file system of the
 // store cannot carry an overlay, it starts again with private copies and says
-// so; where its disk is full or broken, it starts again in a spare store. The
-// sandbox had not started anything by then.
+// so; where its disk is full or broken, it starts again in a spare store; where
+// there are no namespaces, it starts again in a directory, if it may. The sandbox
+// had not started anything by then.
 func (r *Runner) Execute(ctx context.Context, job executor.Job) (*executor.Outcome, error) {
 	r.config.Journal.Log("run-begun", "program", job.Action.Argv[0], "root", job.Action.Root)
 	// One feed for all attempts: what it has read of a pipe is gone from there.
@@ -89,7 +92,7 @@ func (r *Runner) Execute(ctx context.Context, job executor.Job) (*executor.Outco
 		return nil, err
 	}
 	defer input.close()
-	t := &try{runner: r, job: job, feed: input, place: r.store()}
+	t := &try{runner: r, job: job, feed: input, place: r.store(), isolation: job.Surroundings.Handle.(scene).isolation}
 	err = r.check(job)
 	var outcome *executor.Outcome
 	if err == nil {
@@ -115,10 +118,29 @@ type try struct {
 	job    executor.Job
 	feed   feed
 	place  place
+	isolation
 }
 
-// anyWay makes private layers by overlays, or else by copies.
+// anyWay takes namespaces, or else a directory.
 func (t *try) anyWay(ctx context.Context) (*executor.Outcome, error) {
+	if t.kind == sandbox.Directory {
+		return t.attempt(ctx, true)
+	}
+	outcome, err := t.layered(ctx)
+	other, isBetter := t.runner.fallBack(t.job.Action, err)
+	if !isBetter {
+		return outcome, err
+	}
+	t.isolation = other
+	outcome, err = t.attempt(ctx, true)
+	if outcome != nil {
+		outcome.Properties = other.properties()
+	}
+	return outcome, err
+}
+
+// layered makes private layers by overlays, or else by copies.
+func (t *try) layered(ctx context.Context) (*executor.Outcome, error) {
 	isCopied := t.runner.config.Copy
 	outcome, err := t.attempt(ctx, isCopied)
 	var setup *sandbox.SetupError
@@ -135,14 +157,16 @@ func (t *try) anyWay(ctx context.Context) (*executor.Outcome, error) {
 
 // attempt runs the steps once, in one way of making private layers.
 func (t *try) attempt(ctx context.Context, isCopied bool) (outcome *executor.Outcome, err error) {
-	folder, err := layers.NewRun(t.place.layout)
+	folder, err := t.newRun()
 	if err != nil {
 		return nil, refuse(fmt.Errorf("make a folder for the run: %w", err))
 	}
 	a := &attempt{
-		runner: t.runner, job: t.job, place: t.place, feed: t.feed, folder: folder, copied: isCopied,
+		runner: t.runner, job: t.job, place: t.place, feed: t.feed, folder: folder, copied: isCopied, isolation: t.isolation,
 		uncached: t.place.spare != nil, faults: t.place.faults(), result: action.NewResult(),
 	}
+	a.result.Sandbox = t.name()
+	t.tell(a)
 	defer func() { a.close(outcome) }()
 	if err := a.checkOut(ctx); err != nil {
 		return nil, refuse(err)
@@ -160,14 +184,24 @@ func (t *try) attempt(ctx context.Context, isCopied bool) (outcome *executor.Out
 	return a.outcome(), err
 }
 
+// newRun makes the folder of the run. The path of a directory sandbox leaks into
+// what tools write, so it is the same for all runs that have no other beside them.
+func (t *try) newRun() (*layers.Run, error) {
+	if t.kind == sandbox.Directory {
+		return layers.NewSlot(t.place.layout)
+	}
+	return layers.NewRun(t.place.layout)
+}
+
 // attempt is one job on its way through the sandbox.
 type attempt struct {
-	runner    *Runner
-	job       executor.Job
-	place     place
-	uncached  bool // nothing is written to the store
-	faults    []executor.Fault
-	folder    *layers.Run
+	runner   *Runner
+	job      executor.Job
+	place    place
+	uncached bool // nothing is written to the store
+	faults   []executor.Fault
+	folder   *layers.Run
+	isolation
 	copied    bool
 	work      workspace
 	checkouts []checkout

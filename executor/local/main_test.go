@@ -31,6 +31,9 @@ import (
 // names instead of running tests.
 const helperVariable = "LOCAL_TEST_STORE"
 
+// sandboxVariable names the kind of sandbox that tests run in which do not say it.
+const sandboxVariable = "LOCAL_TEST_SANDBOX"
+
 func TestMain(m *testing.M) {
 	store := os.Getenv(helperVariable)
 	if store == "" {
@@ -103,7 +106,7 @@ func newBench(store, root string, copied bool) (*bench, error) {
 	b.config = local.Config{
 		Layout: layout, Blobs: b.blobs, Named: b.named, Payloads: payload.Open(layout, nil), Path: filepath.SplitList(os.Getenv("PATH")),
 		Home: os.Getenv("HOME"), Env: os.Getenv, ProgramIndex: filepath.Join(layout.Index(), "programs"),
-		Grace: 500 * time.Millisecond, Copy: copied,
+		Grace: 500 * time.Millisecond, Copy: copied, Sandbox: local.Kind(os.Getenv(sandboxVariable)),
 	}
 	b.wire()
 	return b, nil

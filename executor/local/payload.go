@@ -95,9 +95,10 @@ func (a *attempt) viewPayloads(ctx context.Context) error {
 }
 
 // usePayload asks for no copy when the store has no room or is broken: that was
-// said once already.
+// said once already. In a directory the command could change a copy that others
+// trust.
 func (a *attempt) usePayload(ctx context.Context, source payload.Source, policy caches.CopyPolicy) *payload.View {
-	if a.uncached {
+	if a.uncached || a.kind == sandbox.Directory {
 		policy = caches.CopyNever
 	}
 	return a.runner.config.Payloads.Use(ctx, source, policy)

@@ -84,6 +84,9 @@ func (k *Kept) Run(ctx context.Context, cfg sandbox.Config) (sandbox.Status, err
 			return sandbox.Status{}, fmt.Errorf("enter a kept sandbox: %w", err)
 		}
 	}
+	if r.Sandbox == string(KindDirectory) {
+		return runInDirectory(ctx, cfg, k.folder)
+	}
 	return sandbox.Run(ctx, cfg)
 }
 

@@ -58,7 +58,11 @@ func (a *attempt) run(ctx context.Context) error {
 	a.config = config
 	go a.logs.quota.watch(ctx)
 	start := time.Now()
-	a.status, err = a.job.Surroundings.Handle.(scene).early.run(ctx, config)
+	if a.kind == sandbox.Directory {
+		a.status, err = runInDirectory(ctx, config, a.folder.Path())
+	} else {
+		a.status, err = a.job.Surroundings.Handle.(scene).early.run(ctx, config)
+	}
 	a.emitRun(start)
 	if a.status.Stuck {
 		cancel() // its output has no end
@@ -98,7 +102,7 @@ func (a *attempt) emitRun(start time.Time) {
 }
 
 func (a *attempt) configure(ctx context.Context) (sandbox.Config, error) {
-	private, err := a.folder.Dir("home")
+	private, err := a.folder.Place("private")
 	if err != nil {
 		return sandbox.Config{}, fmt.Errorf("make the private folders: %w", err)
 	}
@@ -211,7 +215,7 @@ func shell(command string) []string {
 func environment(wanted *action.Action, bins []string) []string {
 	fixed := map[string]string{
 		"HOME": sandbox.HomeDir, "USER": sandbox.UserName, "LOGNAME": sandbox.UserName,
-		"TMPDIR": "/tmp", "LANG": "C.UTF-8", "PATH": systemPath,
+		"TMPDIR": tempDir, "LANG": "C.UTF-8", "PATH": systemPath,
 	}
 	for _, variable := range wanted.Env {
 		fixed[variable.Name] = variable.Value
@@ -224,5 +228,7 @@ func environment(wanted *action.Action, bins []string) []string {
 	slices.Sort(env)
 	return env
 }
+
+const tempDir = "/tmp"
 
 const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
