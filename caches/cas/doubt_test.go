@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
 	"larder/digest"
@@ -126,11 +125,7 @@ func TestOnlyWhatWasWrittenAfterTheSyncIsInDoubt(t *testing.T) {
 
 func changedAt(t *testing.T, path string) time.Time {
 	t.Helper()
-	var at unix.Stat_t
-	if err := unix.Lstat(path, &at); err != nil {
-		t.Fatal(err)
-	}
-	return changed(&at)
+	return changed(stat(t, path))
 }
 
 func TestBootRecordThatIsTorn(t *testing.T) {

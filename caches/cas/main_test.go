@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"larder/caches"
 	"larder/caches/layers/layertest"
 	"larder/digest"
@@ -157,13 +159,13 @@ func content(t testing.TB, path string) string {
 	return string(data)
 }
 
-func stat(t testing.TB, path string) *syscall.Stat_t {
+func stat(t testing.TB, path string) *unix.Stat_t {
 	t.Helper()
-	info, err := os.Lstat(path)
-	if err != nil {
+	var at unix.Stat_t
+	if err := unix.Lstat(path, &at); err != nil {
 		t.Fatal(err)
 	}
-	return info.Sys().(*syscall.Stat_t)
+	return &at
 }
 
 func wantNothingLeft(t testing.TB, store *Store) {
