@@ -23,13 +23,19 @@ type CheckoutOptions struct {
 	// Alone waits until no other checkout with Alone holds the cache, and keeps
 	// others waiting until this one ends. This is what lock=true means.
 	Alone bool
-	// Waits is called once, in a goroutine of its own, when Alone has waited for
-	// a second. It may be nil.
-	Waits func()
+	// Waits is called when Alone has waited for a second, and then every few
+	// seconds, with the id of the process that holds the cache, or 0 when that
+	// cannot be told. It may be nil, and is not called any more once Checkout has
+	// returned.
+	Waits func(holder int)
 }
 
-// patience is how long a checkout waits for others before it says so.
-const patience = time.Second
+// patience is how long a checkout waits for others before it says so, and
+// lookAgain how long until it looks again for whom.
+const (
+	patience  = time.Second
+	lookAgain = 3 * time.Second
+)
 
 // Checkout is a lease on one generation of a cache and a fresh private layer.
 // The generation stays as it is until Publish, Discard or Close. A Checkout
@@ -97,11 +103,23 @@ func (c *Checkout) prepare(ctx context.Context, options CheckoutOptions) (err er
 
 // lockAlone waits in the kernel, so it goes on the moment the holder lets go or
 // dies.
-func (i instance) lockAlone(ctx context.Context, waits func()) (*layers.Lock, error) {
-	if waits != nil {
-		defer time.AfterFunc(patience, waits).Stop()
-	}
-	return i.lockNamed(ctx, useFile)
+func (i instance) lockAlone(ctx context.Context, waits func(holder int)) (*layers.Lock, error) {
+	over, quiet := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(quiet)
+		for pause := patience; waits != nil; pause = lookAgain {
+			select {
+			case <-time.After(pause):
+				waits(layers.Holder(i.path(useFile)))
+			case <-over:
+				return
+			}
+		}
+	}()
+	lock, err := i.lockNamed(ctx, useFile)
+	close(over)
+	<-quiet
+	return lock, err
 }
 
 // mountable lists the lower directories. An empty cache has the store's empty

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"larder/executor"
 	"larder/executor/action"
 	"larder/executor/preset"
+	"larder/sandbox"
 )
 
 // applyPreset puts the preset of the flags under the spec. Without --preset it
@@ -30,10 +32,20 @@ func (w *workshop) applyPreset(ctx context.Context, options *runOptions, spec *a
 	}
 	version, err := w.toolVersion(ctx, chosen, *spec)
 	if err != nil {
-		return fmt.Errorf("preset %s: %w", options.preset, err)
+		return missedBy(chosen, spec.Root, spec.Argv, fmt.Errorf("preset %s: %w", options.preset, err))
 	}
 	preset.Expand(spec, version)
 	return nil
+}
+
+// missedBy says where a preset has looked for a program that was not found.
+func missedBy(chosen preset.Preset, root string, argv []string, err error) error {
+	var notStarted *sandbox.ExecError
+	missed := chosen.Missed(root, argv)
+	if len(missed) == 0 || !errors.As(err, &notStarted) || !notStarted.NotFound() {
+		return err
+	}
+	return fmt.Errorf("%w; the preset looked in %s first, and there is none: make that environment, or name another folder with --tool DIR", err, strings.Join(missed, " and "))
 }
 
 // choosePreset finds the preset of the flags. Its caches become what a flag that

@@ -19,6 +19,7 @@ import (
 	"larder/caches/named"
 	"larder/executor"
 	"larder/executor/action"
+	"larder/executor/preset"
 	"larder/sandbox"
 )
 
@@ -47,13 +48,15 @@ func runCommand() *cli.Command {
 // run is larder run, from flags to exit code.
 func run(ctx context.Context, command *cli.Command, options *runOptions) error {
 	request, shop, err := prepare(ctx, command, options)
-	return perform(ctx, order{request, options.json}, shop, err)
+	return perform(ctx, order{request, options.json, options.chosen}, shop, err)
 }
 
-// order is a request with the place for its record.
+// order is a request with the place for its record and the preset that it began
+// with.
 type order struct {
 	executor.Request
 	record string
+	preset preset.Preset // the zero value is none
 }
 
 // perform takes a request to its exit code; err says why it could not be made.
@@ -69,7 +72,7 @@ func perform(ctx context.Context, o order, shop *workshop, err error) error {
 	o.Signals = signals
 	o.Say = func(text string) { fmt.Fprintf(os.Stderr, "larder: %s\n", text) }
 	result, err := shop.executor().Run(ctx, o.Request)
-	err = brokenOff(ctx, err)
+	err = missedBy(o.preset, o.Action.Root, o.Action.Argv, brokenOff(ctx, err))
 	result.ExitCode = exitCodeOf(result, err)
 	shop.writeDown(result, err)
 	if published(result) || keptAnswer(o.Request, result) && shop.untended() {

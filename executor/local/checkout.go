@@ -68,9 +68,7 @@ func inOrder(declared []action.Cache, repository string) []checkout {
 // lease checks one cache out.
 func (a *attempt) lease(ctx context.Context, c checkout) error {
 	options := named.CheckoutOptions{Copy: a.copied, Alone: c.cache.Lock}
-	options.Waits = func() {
-		a.job.Say(fmt.Sprintf("waiting for cache %s, which another action holds with lock=true", c.ref))
-	}
+	options.Waits = (&turn{ref: c.ref, say: a.job.Say}).waits
 	take := func(ctx context.Context) (err error) {
 		if c.Checkout, err = a.open(ctx, c.ref, options); err == nil {
 			a.checkouts = append(a.checkouts, c)

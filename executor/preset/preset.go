@@ -259,6 +259,19 @@ func (p Preset) present(root string) []string {
 	})
 }
 
+// Missed lists the folders, as absolute paths, in which the preset looks for the
+// program of a command or for its own tool, when none of them has it.
+func (p Preset) Missed(root string, argv []string) []string {
+	if p.tool(root, argv) != "" {
+		return nil
+	}
+	var folders []string
+	for _, folder := range p.Tools {
+		folders = append(folders, filepath.Join(root, folder, "bin"))
+	}
+	return folders
+}
+
 // tool is the first of the tool folders that has the program of the command, or
 // of the version command: what sh -c starts is looked for there too.
 func (p Preset) tool(root string, argv []string) string {

@@ -200,3 +200,21 @@ func TestAVersionIsOneWord(t *testing.T) {
 		}
 	})
 }
+
+func TestMissedSaysWhereAToolIsLookedFor(t *testing.T) {
+	root := t.TempDir()
+	p := Preset{Tools: []string{".venv", "venv"}, Version: []string{"tool", "--version"}}
+	want := []string{filepath.Join(root, ".venv", "bin"), filepath.Join(root, "venv", "bin")}
+	if got := p.Missed(root, []string{"other"}); !slices.Equal(got, want) {
+		t.Errorf("without any: %q", got)
+	}
+	if err := os.MkdirAll(filepath.Join(want[1], "tool"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Missed(root, []string{"other"}); len(got) > 0 {
+		t.Errorf("with one of them: %q", got)
+	}
+	if got := (Preset{}).Missed(root, nil); len(got) > 0 {
+		t.Errorf("a preset that looks nowhere: %q", got)
+	}
+}
