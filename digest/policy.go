@@ -76,6 +76,13 @@ type PathPolicy struct {
 	Policy  Policy
 }
 
+// CheckPolicies says what is wrong with policies before there are trees: it wraps
+// ErrPolicy or ErrPattern, as [Merge] would.
+func CheckPolicies(policies []PathPolicy) error {
+	_, err := compilePolicies(policies)
+	return err
+}
+
 // compilePolicies makes the patterns of policies a selection.
 func compilePolicies(policies []PathPolicy) (*selection, error) {
 	var patterns []string

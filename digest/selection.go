@@ -31,6 +31,13 @@ type selection struct {
 	excluded  []string // sorted
 }
 
+// CheckPatterns says what is wrong with patterns before there is a tree: it wraps
+// ErrPattern, as [Scan] and [Subset] would. None at all is right.
+func CheckPatterns(patterns []string) error {
+	_, err := newSelection(patterns, nil)
+	return err
+}
+
 // newSelection checks patterns and excluded paths.
 func newSelection(patterns, exclude []string) (*selection, error) {
 	s := &selection{excluded: slices.Sorted(slices.Values(exclude))}

@@ -14,7 +14,7 @@ import (
 // Spec is a request as a user writes it, in JSON or by flags. Nothing in it is
 // checked until [Spec.Validate].
 type Spec struct {
-	Argv     []string          `json:"argv"`
+	Argv     []string          `json:"argv,omitempty"`
 	Env      map[string]string `json:"env,omitempty"`
 	Root     string            `json:"root,omitempty"` // host directory of inputs and outputs
 	Inputs   []string          `json:"inputs,omitempty"`
