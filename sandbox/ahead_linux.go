@@ -109,6 +109,9 @@ func (a *Ahead) run(ctx context.Context, cfg Config, began int64) (Status, error
 	}
 	s := &supervisor{cfg: &cfg, plan: a.plan, box: b, limits: limits, status: Status{ExitCode: -1}, began: began, clock: time.NewTimer(time.Hour)}
 	s.clock.Stop()
+	if cfg.Began != nil && b.birth() == nil {
+		cfg.Began(b.pid)
+	}
 	err := s.supervise(ctx)
 	if err == nil && !s.ending {
 		b.leave()

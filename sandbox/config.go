@@ -177,6 +177,10 @@ type Config struct {
 	Grace time.Duration
 	// Limits are what the processes may use of the machine.
 	Limits Limits
+	// Began is told the number that process 1 has outside, once, before anything
+	// runs in the sandbox. It may be nil, and is not called where there is no
+	// process 1.
+	Began func(processOne int)
 	// Exceeded gives limits that the caller has seen strike. They are ended as
 	// those of Limits.
 	Exceeded <-chan Limit

@@ -59,6 +59,7 @@ func TestDiskUseIsLimited(t *testing.T) {
 			"a huge hole":           "truncate -s 1T large",
 			"in a closed directory": "mkdir h; chmod 300 h; cd h; for i in 1 2 3; do head -c 50000 /dev/zero >$i; done; sleep 1000",
 			"and closed later":      "mkdir h; for i in 1 2 3; do head -c 50000 /dev/zero >h/$i; done; chmod 0 h; sleep 1000",
+			"without a name":        "for n in 3 4 5; do eval \"exec $n>f$n\"; rm f$n; head -c 50000 /dev/zero >&$n; done; (setsid sleep 1000 &); exec 3>&- 4>&- 5>&-; sleep 1000",
 			"just before the end":   "for i in 1 2 3; do head -c 50000 /dev/zero >$i; done",
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -75,6 +76,12 @@ func TestDiskUseIsLimited(t *testing.T) {
 			})
 		}
 	})
+}
+
+func TestWhatIsInMemoryTakesNoDisk(t *testing.T) {
+	b := newTestBench(t)
+	script := `for n in 3 4 5; do eval "exec $n>/dev/shm/f$n"; rm /dev/shm/f$n; head -c 90000 /dev/zero >&$n; done; sleep 0.4; echo fine`
+	b.sh(t, script, outputLimit("100K")).want(t, 0, "fine")
 }
 
 // needPython skips a test where the host has none for the sandbox to see.

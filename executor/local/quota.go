@@ -15,9 +15,10 @@ import (
 // quota bounds what a command prints and what it leaves on the disk, each for
 // itself. It may be used by many goroutines.
 type quota struct {
-	most    int64    // bytes; 0 is no limit
-	folders []string // that the command writes to
-	before  int64    // what was in them
+	most    int64        // bytes; 0 is no limit
+	folders []string     // that the command writes to
+	before  int64        // what was in them
+	root    atomic.Int64 // process 1 of the sandbox, once it is there
 	printed atomic.Int64
 	struck  chan sandbox.Limit // holds one word, which is enough to end the command
 }
@@ -91,7 +92,10 @@ func (q *quota) watch(ctx context.Context) {
 }
 
 // full reports whether the command has put more into the folders than it may.
-func (q *quota) full() bool { return q.sum(q.before+q.most)-q.before > q.most }
+func (q *quota) full() bool {
+	named := q.sum(q.before+q.most) - q.before
+	return named > q.most || named+unnamed(int(q.root.Load())) > q.most
+}
 
 // sum adds up the folders, and stops counting above enough.
 func (q *quota) sum(enough int64) int64 {

@@ -63,6 +63,7 @@ func (a *attempt) run(ctx context.Context) error {
 	} else {
 		a.status, err = a.job.Surroundings.Handle.(scene).early.run(ctx, config)
 	}
+	a.logs.quota.root.Store(0)
 	a.emitRun(start)
 	if a.status.Stuck {
 		cancel() // its output has no end
@@ -128,6 +129,7 @@ func (a *attempt) configure(ctx context.Context) (sandbox.Config, error) {
 		Terminal: streams.Input.Kind == executor.InputTerminal,
 		Signals:  a.relay(ctx), Timeout: wanted.Timeout, Grace: a.runner.config.Grace,
 		Limits: limitsOf(wanted.Limits), Exceeded: a.logs.quota.struck,
+		Began: func(processOne int) { a.logs.quota.root.Store(int64(processOne)) },
 	}, nil
 }
 
