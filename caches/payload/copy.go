@@ -31,7 +31,8 @@ type Progress struct {
 const patience = time.Second
 
 // Copy makes the copy of the wanted source with this id. When another process
-// is making it, it returns layers.ErrLocked; when it is there already, nil. A
+// is making it, it returns layers.ErrLocked; when it is there already, nil, and
+// it is listed for [Store.Verify] if whoever made it died before that. A
 // failure is noted for [Store.Use] and [Store.List], and leaves nothing but the
 // note; the rest of a copy whose process died is removed first. report is called
 // now and then, and may be nil.
@@ -95,8 +96,12 @@ func (e entry) await(ctx context.Context, total int64, report func(Progress)) (*
 // copy makes the copy. The lock is held.
 func (e entry) copy(ctx context.Context, report func(Progress)) error {
 	wanted, err := e.read()
-	if err != nil || exists(e.path(treeFolder)) {
+	if err != nil {
 		return err
+	}
+	if exists(e.path(treeFolder)) {
+		e.list(ctx) // who made it may have died before that
+		return nil
 	}
 	began := time.Now()
 	err = e.clear()

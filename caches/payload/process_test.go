@@ -140,6 +140,19 @@ func TestWarmWaitsForAnother(t *testing.T) {
 	}
 }
 
+// A copier that was killed between its copy and the listing of it leaves the
+// listing to the next one.
+func TestACopyWithoutItsListingGetsIt(t *testing.T) {
+	b := newBench(t, sdk())
+	source := b.want()
+	b.must(b.Copy(t.Context(), source.ID(), nil))
+	b.must(os.Remove(filepath.Join(b.folder(source), "tree.sum")))
+	b.must(b.Copy(t.Context(), source.ID(), nil))
+	if flaws := b.Verify(t.Context(), source.ID(), payload.Contents); len(flaws) > 0 {
+		t.Errorf("the copy has %+v", flaws)
+	}
+}
+
 // TestKilledCopiersLeaveNothingThatCounts kills copiers at random moments, 100
 // of them in the long form.
 func TestKilledCopiersLeaveNothingThatCounts(t *testing.T) {
