@@ -161,7 +161,10 @@ func namedEntry(ctx context.Context, command *cli.Command) (*workshop, digest.En
 }
 
 func (w *workshop) kindOf(ctx context.Context, d digest.Digest, verb string) (digest.Kind, error) {
-	const largestDirectory = 64 << 20
+	largestDirectory := int64(64 << 20)
+	if verb == "ls" { // for which a blob would be a mistake anyway
+		largestDirectory = 256 << 20
+	}
 	if verb == "cat" || d.Size() > largestDirectory {
 		return digest.KindFile, nil
 	}

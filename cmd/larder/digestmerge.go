@@ -67,7 +67,9 @@ func digestMerge(ctx context.Context, command *cli.Command, policies []digest.Pa
 	switch {
 	case errors.As(err, &collisions) && command.Bool("json"):
 		err = fmt.Errorf("merge: paths that collide: %d; the record lists them", len(collisions.Collisions))
-		if printed := printJSON(mergeRecord(shop, merged, collisions.Collisions)); printed != nil {
+		record := mergeRecord(shop, merged, collisions.Collisions)
+		record.Incomplete = collisions.Incomplete
+		if printed := printJSON(record); printed != nil {
 			err = printed
 		}
 	case errors.As(err, &collisions):
@@ -126,6 +128,7 @@ type mergeAnswer struct {
 	Identical  int               `json:"identical_directories"`
 	Settled    int               `json:"settled"`
 	Collisions []listedCollision `json:"collisions"`
+	Incomplete bool              `json:"incomplete,omitempty"` // there are more than can be listed
 }
 
 // listedCollision is a collision that was refused or tolerated.

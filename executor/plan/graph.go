@@ -34,6 +34,8 @@ type Node struct {
 	// CPUs and Memory, in bytes, are Uses; memory is 0 when it is not known.
 	CPUs   float64
 	Memory int64
+
+	producers []int // by source, or -1 for a tree of the store
 }
 
 // Graph checks the plan as a whole. Relative paths of the host are relative to
@@ -193,6 +195,15 @@ func (c *checker) request(path []any, node *Node, base string) {
 	}
 }
 
+// clean is a path that was checked, as trees have it.
+func clean(what, text string) string {
+	path, err := action.ParsePath(what, text)
+	if err != nil {
+		return text // which then is refused where it is used
+	}
+	return path.String()
+}
+
 // split returns the errors that were joined into one.
 func split(err error) []error {
 	var joined interface{ Unwrap() []error }
@@ -208,10 +219,12 @@ func split(err error) []error {
 // source checks one tree that an action works on.
 func (c *checker) source(path []any, node *Node, from *Source) {
 	at := func(member string) []any { return append(slices.Clone(path), member) }
-	switch producer, found := c.graph.byName[from.Action]; {
+	producer, found := c.graph.byName[from.Action]
+	switch {
 	case (from.Action == "") == (from.Tree == ""):
 		c.wrong(path, "a source names either an action or a tree")
 	case from.Tree != "":
+		producer = -1
 		if _, err := digest.Parse(digest.BLAKE3, from.Tree); err != nil {
 			c.wrong(at("tree"), "%w", err)
 		}
@@ -220,6 +233,7 @@ func (c *checker) source(path []any, node *Node, from *Source) {
 	default:
 		node.Needs = append(node.Needs, producer)
 	}
+	node.producers = append(node.producers, producer)
 	if err := digest.CheckPatterns(from.Subset); err != nil {
 		c.wrong(at("subset"), "%w", err)
 	}
