@@ -60,14 +60,20 @@ func (r *Runner) states(s scene) func(ctx context.Context) ([]action.Property, e
 	var asked atomic.Bool
 	return func(ctx context.Context) ([]action.Property, error) {
 		look := func(p payloadSource, ctx context.Context) (payload.Source, error) { return p.look(ctx) }
+		index := digest.LoadIndex(r.config.ProgramIndex, r.config.Blobs.Function())
 		if !asked.Swap(true) {
 			look = func(p payloadSource, _ context.Context) (payload.Source, error) { return p.first() }
+			// The index is advice: when it cannot be written the next look is slower.
+			// Later looks go on when the run has ended, so they leave nothing.
+			defer func() {
+				_ = index.Save(func(data []byte) error { return r.config.Layout.WriteFile(r.config.ProgramIndex, data, 0o644) })
+			}()
 		}
 		large, err := payloadProperties(ctx, s.payloads, look)
 		if err != nil {
 			return nil, err
 		}
-		properties, err := r.toolStates(ctx, s.found)
+		properties, err := toolStates(ctx, s.found, index)
 		return slices.Concat(properties, large, s.isolation.properties()), err
 	}
 }
@@ -84,9 +90,7 @@ func (f found) folders() []string {
 	return folders
 }
 
-func (r *Runner) toolStates(ctx context.Context, seen found) ([]action.Property, error) {
-	fn := r.config.Blobs.Function()
-	index := digest.LoadIndex(r.config.ProgramIndex, fn)
+func toolStates(ctx context.Context, seen found, index *digest.Index) ([]action.Property, error) {
 	var properties []action.Property
 	if !seen.bare {
 		properties = append(properties, action.Property{Name: "larder-host", Value: packageState(index)})
@@ -99,7 +103,7 @@ func (r *Runner) toolStates(ctx context.Context, seen found) ([]action.Property,
 		properties = append(properties, action.Property{Name: "larder-program", Value: program.String()})
 	}
 	for _, t := range seen.visible {
-		state, err := toolState(ctx, t, index, fn)
+		state, err := toolState(ctx, t, index, index.Function())
 		if err != nil {
 			return nil, fmt.Errorf("read the tool %s: %w", t.path, err)
 		}
@@ -108,8 +112,6 @@ func (r *Runner) toolStates(ctx context.Context, seen found) ([]action.Property,
 	if len(seen.bins) > 0 {
 		properties = append(properties, action.Property{Name: "larder-path", Value: strings.Join(seen.bins, ":")})
 	}
-	// The index is advice: when it cannot be written the next look is slower.
-	_ = index.Save(func(data []byte) error { return r.config.Layout.WriteFile(r.config.ProgramIndex, data, 0o644) })
 	return properties, nil
 }
 

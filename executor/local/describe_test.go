@@ -1,12 +1,16 @@
 package local
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
+	"larder/caches"
+	"larder/caches/cas"
 	"larder/digest"
 )
 
@@ -31,6 +35,36 @@ func TestTheModeOfAToolIsPartOfItsState(t *testing.T) {
 	}
 	if state() == before {
 		t.Errorf("the state is %q whether or not the tool can be executed", before)
+	}
+}
+
+// TestOnlyTheFirstLookWrites: the second one may be on its way when the run has
+// ended, and a file that it was writing would be left behind.
+func TestOnlyTheFirstLookWrites(t *testing.T) {
+	layout, err := caches.OpenLayout(filepath.Join(t.TempDir(), "store"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, index := filepath.Join(t.TempDir(), "tool"), filepath.Join(layout.Index(), "programs")
+	r := New(Config{Layout: layout, Blobs: cas.Open(layout, digest.BLAKE3), ProgramIndex: index})
+	look := r.states(scene{found: found{program: program, bare: true}})
+	var seen []string
+	for i, text := range []string{"#!/bin/sh\n", "#!/bin/sh\nexit 1\n"} {
+		old := time.Now().Add(-time.Hour + time.Duration(i)*time.Minute)
+		if err := errors.Join(os.WriteFile(program, []byte(text), 0o755), os.Chtimes(program, old, old)); err != nil {
+			t.Fatal(err)
+		}
+		properties, err := look(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen = append(seen, fmt.Sprint(properties))
+		if err := os.Remove(index); (err == nil) != (i == 0) {
+			t.Errorf("look %d: the index: %v", i+1, err)
+		}
+	}
+	if seen[0] == seen[1] {
+		t.Errorf("both looks saw %s", seen[0])
 	}
 }
 
