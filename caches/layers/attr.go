@@ -26,9 +26,14 @@ const (
 // directories have no attribute at all, which one call tells.
 func opaqueMark(path string) (byte, error) {
 	names, err := listMarks(path)
-	if err != nil {
+	if err != nil || len(names) == 0 {
 		return 0, err
 	}
+	return opaqueAmong(names, path)
+}
+
+// opaqueAmong is opaqueMark for a directory that has these attributes.
+func opaqueAmong(names []string, path string) (byte, error) {
 	for _, name := range []string{userPrefix + opaqueName, trustedPrefix + opaqueName} {
 		if !slices.Contains(names, name) {
 			continue
@@ -108,10 +113,20 @@ func stripMarks(path string, keep ...string) error {
 	return nil
 }
 
-func listMarks(path string) ([]string, error) {
+func listMarks(path string) ([]string, error) { return realDir{}.marks("", path) }
+
+// marks lists the attributes of one name of the directory; path is that of the
+// name.
+func (d realDir) marks(name, path string) ([]string, error) {
 	var small [512]byte
 	buffer := small[:]
-	n, err := unix.Llistxattr(path, buffer)
+	n, err := 0, error(unix.ENOSYS)
+	if d.isOpen {
+		n, err = listAt(d.descriptor, name, buffer)
+	}
+	if err != nil {
+		n, err = unix.Llistxattr(path, buffer)
+	}
 	if errors.Is(err, unix.ERANGE) {
 		buffer = make([]byte, 64<<10) // the most that the kernel gives
 		n, err = unix.Llistxattr(path, buffer)

@@ -206,7 +206,7 @@ func (d *differ) name(upper, below node, name string, one *looked) (err error) {
 			upper.Path, len(path), unix.ENAMETOOLONG)
 	}
 	if one.at, err = inspect(upper.dirs[0], name); err != nil {
-		return err
+		return fmt.Errorf("%s: %w", join(upper.Path, name), err)
 	}
 	one.at.Path = join(upper.Path, name)
 	under, exists, err := below.child(name)
@@ -216,7 +216,7 @@ func (d *differ) name(upper, below node, name string, one *looked) (err error) {
 	if one.under = under; exists {
 		one.change.Below = &one.under.Entry
 	}
-	if err := d.open(&one.at, under.Kind); err != nil {
+	if err := d.open(upper.dirs[0], &one.at, under.Kind); err != nil {
 		return err
 	}
 	if one.change.What, err = d.what(one.at, under, exists); err != nil {
@@ -231,11 +231,18 @@ func (d *differ) name(upper, below node, name string, one *looked) (err error) {
 // new directories opaque to save itself a look below. Where the stack has no
 // directory the mark says nothing, and it would hide what others add there, so
 // it goes.
-func (d *differ) open(at *node, under Kind) error {
+func (d *differ) open(in realDir, at *node, under Kind) error {
 	if at.Kind != File && at.Kind != Directory {
 		return nil
 	}
 	if err := presentable(at); err != nil {
+		return err
+	}
+	if at.Kind == Directory {
+		at.dirs = []realDir{{path: at.Real}}
+	}
+	marks, err := in.marks(lastName(at.Path), at.Real)
+	if err != nil || len(marks) == 0 {
 		return err
 	}
 	if at.Kind == File {
@@ -248,7 +255,7 @@ func (d *differ) open(at *node, under Kind) error {
 	if err == nil && mark == 'y' && under != Directory {
 		mark, err = 0, clearOpaque(at.Real)
 	}
-	at.dirs = []realDir{{path: at.Real, opaque: mark}}
+	at.dirs[0].opaque = mark
 	return err
 }
 

@@ -36,7 +36,7 @@ func (c *comparer) entries(mine, theirs node) (ChangeKind, error) {
 	if mine.Kind != theirs.Kind {
 		return Replaced, nil
 	}
-	if mine.stat.Ino == theirs.stat.Ino && mine.stat.Dev == theirs.stat.Dev && mine.Kind != Directory {
+	if mine.ino == theirs.ino && mine.dev == theirs.dev && mine.Kind != Directory {
 		return Identical, nil
 	}
 	if c.how == ByTime && mine.Kind == File &&

@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"errors"
 	"io/fs"
 	"slices"
 
@@ -31,18 +32,18 @@ func (d realDir) close() {
 	}
 }
 
-// lstat looks at one name of the directory; path is that of the name.
-func (d realDir) lstat(name, path string, stat *unix.Stat_t) error {
-	at := unix.AT_FDCWD
+// lstat looks at one name of the directory. That it is not there is often no
+// error, and does not name the path.
+func (d realDir) lstat(name string, stat *unix.Stat_t) (err error) {
 	if d.isOpen {
-		at = d.descriptor
+		err = unix.Fstatat(d.descriptor, name, stat, unix.AT_SYMLINK_NOFOLLOW)
 	} else {
-		name = path
+		err = unix.Lstat(d.path+"/"+name, stat)
 	}
-	if err := unix.Fstatat(at, name, stat, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return &fs.PathError{Op: "lstat", Path: path, Err: err}
+	if err != nil && !errors.Is(err, unix.ENOENT) {
+		err = &fs.PathError{Op: "lstat", Path: d.path + "/" + name, Err: err}
 	}
-	return nil
+	return err
 }
 
 // fewNames is up to how many names of a directory it does not pay to open the

@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"larder/caches"
 	"larder/digest"
 )
@@ -203,7 +201,7 @@ func look(dir realDir, name string) (at sumEntry, mark byte, err error) {
 	if err != nil {
 		return sumEntry{}, 0, err
 	}
-	at = sumEntry{mode: uint32(found.stat.Mode) &^ unix.S_IFMT, size: found.Size, hash: noHash, real: found.Real}
+	at = sumEntry{mode: found.bits, size: found.Size, hash: noHash, real: found.Real}
 	switch found.Kind {
 	case File:
 		at.kind = "f"

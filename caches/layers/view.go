@@ -27,7 +27,9 @@ type node struct {
 	// covers says that something in these layers hides what layers further
 	// down hold: the search ended before the last of them.
 	covers bool
-	stat   unix.Stat_t
+	// ino and dev identify the file, for what is no directory.
+	ino, dev uint64
+	bits     uint32 // of the mode, as the kernel has them
 }
 
 // root returns the merged root directory of the stack.
@@ -91,7 +93,7 @@ func (n node) child(name string) (node, bool, error) {
 		if err != nil {
 			return node{}, false, err
 		}
-		if more, err := found.merge(at); err != nil {
+		if more, err := found.merge(dir, at); err != nil {
 			return node{}, false, err
 		} else if !more {
 			break
@@ -101,9 +103,9 @@ func (n node) child(name string) (node, bool, error) {
 	return found, found.Kind != 0, nil
 }
 
-// merge puts what one layer has under a name below what was found in the
-// layers above it, and reports whether layers further down count.
-func (n *node) merge(at node) (more bool, err error) {
+// merge puts what one layer has under a name of its directory in below what was
+// found in the layers above it, and reports whether layers further down count.
+func (n *node) merge(in realDir, at node) (more bool, err error) {
 	if at.Kind != Directory {
 		if n.Kind == 0 && at.Kind != Whiteout {
 			*n = at
@@ -111,7 +113,11 @@ func (n *node) merge(at node) (more bool, err error) {
 		n.covers = true
 		return false, nil
 	}
-	mark, err := opaqueMark(at.Real)
+	names, err := in.marks(at.Path, at.Real)
+	var mark byte
+	if len(names) > 0 {
+		mark, err = opaqueAmong(names, at.Real)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -158,12 +164,12 @@ func (n node) names() ([]string, error) {
 
 // inspect looks at one name of one real directory.
 func inspect(dir realDir, name string) (node, error) {
-	path := dir.path + "/" + name
 	var stat unix.Stat_t
-	if err := dir.lstat(name, path, &stat); err != nil {
+	if err := dir.lstat(name, &stat); err != nil {
 		return node{}, err
 	}
-	at := node{stat: stat, Entry: Entry{
+	path := dir.path + "/" + name
+	at := node{ino: uint64(stat.Ino), dev: uint64(stat.Dev), bits: uint32(stat.Mode) & permissionBits, Entry: Entry{
 		Path: name, Real: path, Kind: kindOf(uint32(stat.Mode), uint64(stat.Rdev)),
 		Mode: fileMode(uint32(stat.Mode)), ModTime: unixTime(stat.Mtim),
 	}}
