@@ -112,6 +112,9 @@ type Request struct {
 	Action  *action.Action
 	Streams Streams
 	Results ResultPolicy
+	// WithKey wants the key in the result though Results makes no use of it: to
+	// build it means to look at all that the result depends on.
+	WithKey bool
 	// Instead, when set, runs in the place of the command, in the sandbox that was
 	// made for it. Results must be neither read nor written then.
 	Instead  []string

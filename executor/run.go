@@ -87,8 +87,8 @@ func (r *run) expect(seen Surroundings) {
 	r.expected = true
 }
 
-// identify builds the key. Without any use of kept results nobody needs it before
-// the command has ended, and it is made beside the command.
+// identify builds the key. Without any use of kept results it is made only for
+// those who want it, beside the command.
 func (r *run) identify(ctx context.Context, surroundings Surroundings) error {
 	build := func() error {
 		properties, err := surroundings.Properties(ctx)
@@ -100,6 +100,9 @@ func (r *run) identify(ctx context.Context, surroundings Surroundings) error {
 	r.surroundings = surroundings
 	if r.request.Results != (ResultPolicy{}) {
 		return build()
+	}
+	if !r.request.WithKey {
+		return nil
 	}
 	r.keyed = make(chan error, 1)
 	go func() { r.keyed <- build() }()

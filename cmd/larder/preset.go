@@ -118,7 +118,7 @@ func (w *workshop) versionFile(state string, probe *action.Action) string {
 // askVersion runs the version command in a sandbox and returns what it printed.
 func (w *workshop) askVersion(ctx context.Context, probe *action.Action) (string, error) {
 	var out, errs strings.Builder
-	result, err := w.executor().Run(ctx, executor.Request{Action: probe, Streams: executor.Streams{Stdout: &out, Stderr: &errs}})
+	result, err := w.executor(w.runner()).Run(ctx, executor.Request{Action: probe, Streams: executor.Streams{Stdout: &out, Stderr: &errs}})
 	command := strings.Join(probe.Argv, " ")
 	if err != nil {
 		return "", fmt.Errorf("ask %q for the version: %w", command, err)

@@ -67,11 +67,15 @@ func perform(ctx context.Context, o order, shop *workshop, err error) error {
 		complain(errors.Join(err, writeRecord(o.record, result)))
 		return exitCode(result.ExitCode)
 	}
+	runner := shop.runner()
+	if !o.Results.Read {
+		runner.Begin(o.Action)
+	}
 	ctx, signals, stop := relaySignals(ctx)
 	defer stop()
 	o.Signals = signals
 	o.Say = func(text string) { fmt.Fprintf(os.Stderr, "larder: %s\n", text) }
-	result, err := shop.executor().Run(ctx, o.Request)
+	result, err := shop.executor(runner).Run(ctx, o.Request)
 	err = missedBy(o.preset, o.Action.Root, o.Action.Argv, brokenOff(ctx, err))
 	result.ExitCode = exitCodeOf(result, err)
 	shop.writeDown(result, err)
@@ -162,7 +166,7 @@ func prepare(ctx context.Context, command *cli.Command, options *runOptions) (ex
 	if err != nil {
 		return none, nil, err
 	}
-	request := executor.Request{Action: wanted, Results: policy, OutputTo: options.outputTo}
+	request := executor.Request{Action: wanted, Results: policy, WithKey: options.json != "", OutputTo: options.outputTo}
 	if request.Keep, err = keepPolicy(options.keep); err != nil {
 		return none, nil, err
 	}

@@ -96,14 +96,14 @@ func digestFunction(configured settings) (digest.Function, error) {
 	return fn, nil
 }
 
-// executor wires the pipeline for this machine.
-func (w *workshop) executor() *executor.Executor {
+// executor wires the pipeline around a runner.
+func (w *workshop) executor(runner executor.Runner) *executor.Executor {
 	inputs := executor.Inputs{
 		Function: w.blobs.Function(), Trees: w.blobs, IndexFile: w.indexFile,
 		WriteIndex: func(file string, data []byte) error { return w.layout.WriteFile(file, data, 0o644) },
 	}
 	kept := results.NewCounted(localResults, results.NewChecked(results.NewFiles(w.layout), w.blobs), w.journal)
-	return executor.New(inputs, w.runner(), kept, w.blobs)
+	return executor.New(inputs, runner, kept, w.blobs)
 }
 
 // runner runs actions on this machine as its caller sees it.

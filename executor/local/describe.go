@@ -21,24 +21,29 @@ import (
 // program behind argv[0], the state of every tree that is made visible, and of
 // the host's packages.
 func (r *Runner) Describe(ctx context.Context, a *action.Action) (executor.Surroundings, error) {
-	seen, err := r.caller(a).find(a.Argv[0], a.Tools)
+	s, err := r.look(ctx, a)
 	if err != nil {
+		s.early.drop()
 		return executor.Surroundings{}, err
 	}
-	large, err := r.payloads(ctx, a)
-	if err != nil {
-		return executor.Surroundings{}, err
-	}
-	chosen, err := r.choose(a)
-	if err != nil {
-		return executor.Surroundings{}, err
-	}
-	s := scene{seen, chosen, large, &early{network: networkOf(a.Network), view: viewOf(a.Host), userns: a.Userns, limits: limitsOf(a.Limits)}}
-	surroundings := executor.Surroundings{Properties: r.states(s), Visible: seen.folders(), Sandbox: chosen.name(), Handle: s}
-	if chosen.kind == sandbox.Namespaces {
+	surroundings := executor.Surroundings{Properties: r.states(s), Visible: s.folders(), Sandbox: s.isolation.name(), Handle: s}
+	if s.isolation.kind == sandbox.Namespaces {
 		surroundings.Expect, surroundings.Drop = s.early.begin, s.early.drop
 	}
 	return surroundings, nil
+}
+
+// look finds what an action will see; of a scene with an error only early is set.
+func (r *Runner) look(ctx context.Context, a *action.Action) (s scene, err error) {
+	s.early = r.early(a)
+	if s.found, err = r.caller(a).find(a.Argv[0], a.Tools); err != nil {
+		return s, err
+	}
+	if s.payloads, err = r.payloads(ctx, a); err != nil {
+		return s, err
+	}
+	s.isolation, err = r.choose(a)
+	return s, err
 }
 
 // caller is the machine as the user of larder sees it.

@@ -15,7 +15,34 @@ type early struct {
 	view    func() sandbox.View
 	userns  bool
 	limits  sandbox.Limits
+	action  *action.Action
+	begun   bool
 	ahead   *sandbox.Ahead
+}
+
+// Begin starts to make the sandbox of an action that will be run for certain: its
+// answer is not looked for. What is left to do for the next [Runner.Describe] of
+// that action then goes on beside it. A sandbox that no Describe follows stays
+// until the process ends.
+func (r *Runner) Begin(a *action.Action) {
+	if chosen, err := r.choose(a); err != nil || chosen.kind != sandbox.Namespaces {
+		return
+	}
+	early := newEarly(a)
+	early.begin()
+	r.begun.Store(early)
+}
+
+// early is the sandbox that was begun for an action, or one to begin.
+func (r *Runner) early(a *action.Action) *early {
+	if begun := r.begun.Load(); begun != nil && begun.action == a && r.begun.CompareAndSwap(begun, nil) {
+		return begun
+	}
+	return newEarly(a)
+}
+
+func newEarly(a *action.Action) *early {
+	return &early{network: networkOf(a.Network), view: viewOf(a.Host), userns: a.Userns, limits: limitsOf(a.Limits), action: a}
 }
 
 // viewOf is what of the host an action sees beside what is its own.
@@ -26,9 +53,13 @@ func viewOf(host action.Host) func() sandbox.View {
 	return sandbox.SystemView
 }
 
-// begin starts to make the sandbox. One that could not be started says so when
-// the run tries again.
+// begin starts to make the sandbox, once. One that could not be started says so
+// when the run tries again.
 func (e *early) begin() {
+	if e.begun {
+		return
+	}
+	e.begun = true
 	e.ahead, _ = sandbox.Start(sandbox.Config{Network: e.network, AllowUserns: e.userns, Limits: e.limits}, e.view)
 }
 

@@ -67,10 +67,13 @@ type Config struct {
 }
 
 // Runner runs actions in sandboxes on this machine.
-type Runner struct{ config Config }
+type Runner struct {
+	config Config
+	begun  atomic.Pointer[early] // by Begin, until its action is described
+}
 
 // New returns a runner.
-func New(config Config) *Runner { return &Runner{config} }
+func New(config Config) *Runner { return &Runner{config: config} }
 
 // ErrStrict says that an action with --strict broke the rules of an append-only
 // cache.
