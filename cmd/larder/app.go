@@ -13,7 +13,7 @@ import (
 
 // execute runs one command line and returns the exit code of the process.
 func execute(ctx context.Context, args []string) int {
-	app := newApp()
+	app := newApp(args)
 	err := app.Run(ctx, args)
 	var exit exitCode
 	if errors.As(err, &exit) {
@@ -42,8 +42,8 @@ const (
 
 func complain(err error) { fmt.Fprintf(os.Stderr, "larder: %v\n", err) }
 
-// newApp is the table of commands. Building it does no work.
-func newApp() *cli.Command {
+// newApp is the program as a command line needs it. Building it does no work.
+func newApp(args []string) *cli.Command {
 	return &cli.Command{
 		Name:  "larder",
 		Usage: "run build actions in sandboxes, with caches that survive and results that are kept",
@@ -53,10 +53,7 @@ func newApp() *cli.Command {
 			&cli.StringFlag{Name: "store", Usage: "`DIR` that holds blobs, results and caches (default: $LARDER_STORE, larder.toml, the user's cache directory)"},
 			&cli.BoolFlag{Name: "version", Usage: "print the version", Local: true},
 		},
-		Commands: append([]*cli.Command{
-			runCommand(), shellCommand(), digestCommand(), cacheCommand(), doctorCommand(), demoCommand(), versionCommand(), helpCommand(),
-			copyPayloadCommand(), lookPayloadCommand(),
-		}, laterCommands("build", "plan", "explain", "worker", "serve")...),
+		Commands:                        commandsFor(args),
 		EnableShellCompletion:           true,
 		ConfigureShellCompletionCommand: describeCompletion,
 		DisableSliceFlagSeparator:       true,
@@ -67,6 +64,26 @@ func newApp() *cli.Command {
 		Writer:                          os.Stdout,
 		ErrWriter:                       io.Discard,
 	}
+}
+
+// commandsFor makes the command that a line begins with, or else all of them: the
+// parser sets up every command that it is given, which takes longer than the rest
+// of the line.
+func commandsFor(args []string) (all []*cli.Command) {
+	for _, entry := range []struct {
+		name string
+		make func() *cli.Command
+	}{
+		{"run", runCommand}, {"shell", shellCommand}, {"digest", digestCommand}, {"cache", cacheCommand}, {"doctor", doctorCommand},
+		{"demo", demoCommand}, {"version", versionCommand}, {"help", helpCommand},
+		{copierName, copyPayloadCommand}, {lookName, lookPayloadCommand},
+	} {
+		if len(args) > 1 && args[1] == entry.name {
+			return []*cli.Command{entry.make()}
+		}
+		all = append(all, entry.make())
+	}
+	return append(all, laterCommands("build", "plan", "explain", "worker", "serve")...)
 }
 
 // laterCommands are commands of the published contract that this version lacks:
