@@ -52,6 +52,7 @@ type measure struct {
 func measures() []measure {
 	return []measure{
 		{"sandbox", sandboxAgainstBubblewrap},
+		{"in process", inProcess},
 		{"unchanged", unchangedAction},
 		{"mypy", warmMypy},
 		{"publish", checkoutAndPublish},

@@ -75,7 +75,7 @@ func commandsFor(args []string) (all []*cli.Command) {
 		make func() *cli.Command
 	}{
 		{"run", runCommand}, {"shell", shellCommand}, {"digest", digestCommand}, {"cache", cacheCommand}, {"doctor", doctorCommand},
-		{"demo", demoCommand}, {"version", versionCommand}, {"help", helpCommand},
+		{"demo", demoCommand}, {"version", versionCommand}, {"", helpCommand}, // which shows them all
 		{copierName, copyPayloadCommand}, {lookName, lookPayloadCommand},
 	} {
 		if len(args) > 1 && args[1] == entry.name {
