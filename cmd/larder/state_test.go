@@ -25,10 +25,11 @@ func allowedVariables() map[string]string {
 // "whole or not there" is kept in two places.
 func allowedRenames() map[string]string {
 	return map[string]string{
-		"caches/write.go Replace":                 "puts finished data into its place in the store",
-		"caches/settle_linux.go Settle":           "the same, and what is there already stays",
-		"caches/cas/export.go moveOver":           "writes files of the host, outside the store",
-		"caches/layers/extract.go extractor.file": "moves files inside a private layer, which nothing names yet",
+		"caches/write.go Replace":                    "puts finished data into its place in the store",
+		"caches/settle_linux.go Settle":              "the same, and what is there already stays",
+		"caches/cas/export.go moveOver":              "writes files of the host, outside the store",
+		"caches/layers/extract.go extractor.file":    "moves files inside a private layer, which nothing names yet",
+		"caches/layers/removetree.go remover.moveUp": "moves what is about to be removed, within the tree that goes",
 	}
 }
 
