@@ -110,6 +110,23 @@ func TestAheadTellsWhatFailed(t *testing.T) {
 	}
 }
 
+// Process 1 may fail while the order to go on is on its way.
+func TestWhatFailsInTheFirstPartIsTold(t *testing.T) {
+	requireSandbox(t)
+	for range 30 {
+		view := View{Files: []File{{Path: "/dev/null/file", Content: []byte("x")}}, Symlinks: []Symlink{{Path: "/dev/null", To: "nowhere"}}}
+		a, err := Start(Config{}, func() View { return view })
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = a.Run(context.Background(), Config{Args: []string{"true"}})
+		var failed *SetupError
+		if !errors.As(err, &failed) {
+			t.Fatalf("got %v", err)
+		}
+	}
+}
+
 func TestTooMuchForAProgramIsSaid(t *testing.T) {
 	requireSandbox(t)
 	r := ahead(t, "true", func(cfg *Config) { cfg.Env = []string{"X=" + strings.Repeat("x", arenaSize)} })

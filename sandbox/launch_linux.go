@@ -110,10 +110,15 @@ func (b *box) order(cfg *Config, group *cgroup.Group) error {
 	return b.tell(request{kind: requestGo}, append(files, filesOf(group)...)...)
 }
 
-// read waits for the next record; false says that process 1 is gone.
+// read waits for the next record; false says that process 1 is gone. When it went
+// with a request unread, the socket says so once, ahead of its last words.
 func (b *box) read() (record, bool) {
 	var r record
-	n, err := b.conn.Read(unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r)))
+	into := unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r))
+	n, err := b.conn.Read(into)
+	if errors.Is(err, unix.ECONNRESET) {
+		n, err = b.conn.Read(into)
+	}
 	return r, err == nil && n == int(unsafe.Sizeof(r))
 }
 
