@@ -38,13 +38,19 @@ func (i instance) keptBelow(m manifest) (ids []string) {
 }
 
 // staying lists what stays when keep generations do: the newest of the history,
-// and the newest durable one.
+// the newest durable one, and one that a restart has cost the head, until another
+// one is published: without it, the head would seem damaged.
 func (i instance) staying(head manifest, keep int) (stay []manifest) {
 	if head.ID != "" {
 		stay = i.history(head, keep)
 	}
 	if last := i.durable().manifest; last.ID != "" {
 		stay = append(stay, last)
+	}
+	if id, err := i.readHead(); err == nil && id != "" && id != head.ID {
+		if lost, err := i.read(id); err == nil {
+			stay = append(stay, lost)
+		}
 	}
 	return stay
 }

@@ -83,6 +83,27 @@ func TestMarksOfWhatWasDroppedGoWithTheHeadThatNamedIt(t *testing.T) {
 	c.Sound()
 }
 
+// A head that a restart has cost stays as long as it is what the cache names.
+func TestATrimAfterARestartDamagesNothing(t *testing.T) {
+	c := namedtest.New(t, caches.Mutable, true)
+	store := c.Store
+	c.Store = store.OnBoot("one")
+	c.Do("echo x >durable")
+	durably(t, c.Store)
+	c.Do("echo x >lost")
+	c.Store = store.OnBoot("two")
+	_, err := c.Store.Trim(c.Ref.ID(), 1)
+	namedtest.Check(t, err)
+	c.Sound()
+	c.Holds(layertest.Tree{"durable": "x\n"})
+	c.Do("echo x >new")
+	c.Sound()
+	c.Holds(layertest.Tree{"durable": "x\n", "new": "x\n"})
+	if left := glob(t, filepath.Join(c.Layout.Named(), c.Ref.ID(), "generations", "*.json")); len(left) != 2 {
+		t.Errorf("%v; want the head and the durable generation", left)
+	}
+}
+
 // Whatever becomes of a cache by itself, nothing of its history counts as missing.
 func TestNothingThatWasLetGoIsMissed(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
