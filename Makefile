@@ -6,10 +6,10 @@ SOURCES := $(shell find cmd executor digest caches sandbox -name '*.go' -o -name
 .DEFAULT_GOAL := build
 .PHONY: build test check demo bench stress docs gazelle clean help
 
-build: bin/larder ## build bin/larder
+build: bin/larder bin/larder-zstd ## build bin/larder, and bin/larder-zstd, which it starts
 
-bin/larder: $(SOURCES) go.mod go.sum
-	CGO_ENABLED=0 $(GO) build -trimpath -o $@ ./cmd/larder
+bin/larder bin/larder-zstd: $(SOURCES) go.mod go.sum
+	CGO_ENABLED=0 $(GO) build -trimpath -o $@ ./cmd/$(@F)
 
 test: ## install what the tests need, then run every check and every test
 	@.ci/needs

@@ -20,6 +20,7 @@ import (
 
 	"larder/caches"
 	"larder/caches/archive"
+	larderzstd "larder/caches/archive/zstd"
 	"larder/caches/layers"
 	"larder/caches/layers/layertest"
 )
@@ -29,6 +30,11 @@ func check(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// inProcess compresses without another program.
+func inProcess() archive.Codec {
+	return archive.Codec{Pack: larderzstd.Pack, Unpack: larderzstd.Unpack}
 }
 
 func demoRef(t testing.TB) caches.Ref {
@@ -42,7 +48,7 @@ func pack(t testing.TB, dir string) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	stack := layers.Stack{{ID: "all", Path: dir}}
-	_, err := archive.Write(context.Background(), &out, archive.Description{Cache: demoRef(t), Generation: "g"}, stack, t.TempDir())
+	_, err := inProcess().Write(context.Background(), &out, archive.Description{Cache: demoRef(t), Generation: "g"}, stack, t.TempDir())
 	check(t, err)
 	return out.Bytes()
 }
@@ -53,7 +59,7 @@ func unpack(t testing.TB, data []byte) (dir string, totals archive.Totals, err e
 	dir = filepath.Join(t.TempDir(), "dir")
 	check(t, os.Mkdir(dir, 0o755))
 	t.Cleanup(func() { layertest.RemoveAll(t, dir) })
-	reader, err := archive.Open(bytes.NewReader(data))
+	reader, err := inProcess().Open(bytes.NewReader(data))
 	if err != nil {
 		return dir, totals, err
 	}
@@ -105,7 +111,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	if totals.Entries != int64(len(want)) || totals.Bytes != 1000008 {
 		t.Errorf("totals %+v, want %d entries", totals, len(want))
 	}
-	reader, err := archive.Open(bytes.NewReader(data))
+	reader, err := inProcess().Open(bytes.NewReader(data))
 	check(t, err)
 	if reader.Description.Cache != demoRef(t) || reader.Description.Generation != "g" {
 		t.Errorf("it calls itself %+v", reader.Description)
@@ -322,13 +328,13 @@ func read(t testing.TB, data []byte) (members []entry) {
 func TestWriteRefusesWhatReadWould(t *testing.T) {
 	dir := t.TempDir()
 	layertest.Tree{"l": "-> /etc"}.Write(t, dir)
-	_, err := archive.Write(context.Background(), &bytes.Buffer{}, archive.Description{Cache: demoRef(t)}, layers.Stack{{ID: "x", Path: dir}}, t.TempDir())
+	_, err := inProcess().Write(context.Background(), &bytes.Buffer{}, archive.Description{Cache: demoRef(t)}, layers.Stack{{ID: "x", Path: dir}}, t.TempDir())
 	if err == nil || !strings.Contains(err.Error(), `"l": the link leads out`) {
 		t.Errorf("%v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := archive.Write(ctx, &bytes.Buffer{}, archive.Description{Cache: demoRef(t)}, layers.Stack{{ID: "x", Path: dir}}, t.TempDir()); !errors.Is(err, context.Canceled) {
+	if _, err := inProcess().Write(ctx, &bytes.Buffer{}, archive.Description{Cache: demoRef(t)}, layers.Stack{{ID: "x", Path: dir}}, t.TempDir()); !errors.Is(err, context.Canceled) {
 		t.Errorf("broken off: %v", err)
 	}
 }

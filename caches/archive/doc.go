@@ -1,6 +1,6 @@
 // Package archive keeps a named cache in one file, to take it to another store:
 // a tar archive, compressed with zstd, that says what it holds and is believed
-// in nothing.
+// in nothing. What compresses is given to it as a [Codec].
 //
 // # Form
 //
@@ -21,8 +21,9 @@
 // twice and none goes through a link; links that stay inside; no hard links, no
 // devices (so no whiteouts), FIFOs or extended attributes; modes that a cache
 // has; each content and the total as the listing says; nothing after the end,
-// and no bit that is not as it was written. What is refused is named. The checks hold against a file made to do harm
-// as against a damaged one; they do not say who made it.
+// and no bit that is not as it was written. What is refused is named. The checks
+// hold against a file made to do harm as against a damaged one; they do not say
+// who made it.
 //
 // Memory does not grow with files, their sizes or their number: the listing of
 // what passed by is kept in a scratch file without a name.

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
 
 	"larder/caches/layers"
@@ -31,27 +30,30 @@ type Reader struct {
 	// Description says which cache the archive calls itself.
 	Description Description
 	sealed      *unsealing
-	packed      *zstd.Decoder
+	packed      io.ReadCloser
 	tar         *tar.Reader
 }
 
 // Open reads the description of an archive. Nothing else is checked yet.
-func Open(from io.Reader) (*Reader, error) {
+func (c Codec) Open(from io.Reader) (*Reader, error) {
 	sealed := &unsealing{from: from, sum: digest.NewHasher(digest.BLAKE3)}
-	packed, err := zstd.NewReader(sealed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(2*window))
+	packed, err := c.Unpack(sealed)
 	if err != nil {
 		return nil, fmt.Errorf("start to decompress: %w", err)
 	}
 	r := &Reader{sealed: sealed, packed: packed, tar: tar.NewReader(packed)}
 	if err := r.describe(); err != nil {
-		packed.Close()
-		return nil, fmt.Errorf("this is no exported cache, or a damaged one: %w", err)
+		_ = packed.Close() // it has said already what is wrong
+		if !errors.Is(err, ErrBrokenOff) {
+			err = fmt.Errorf("this is no exported cache, or a damaged one: %w", err)
+		}
+		return nil, err
 	}
 	return r, nil
 }
 
-// Close gives memory back.
-func (r *Reader) Close() { r.packed.Close() }
+// Close gives back what reading takes. Whether all was read is not its matter.
+func (r *Reader) Close() { _ = r.packed.Close() }
 
 func (r *Reader) describe() error {
 	h, err := r.tar.Next()
@@ -74,8 +76,11 @@ func (r *Reader) describe() error {
 	return nil
 }
 
-// damaged marks what a decoder says.
+// damaged marks what a decoder says of the archive.
 func damaged(err error) error {
+	if errors.Is(err, ErrBrokenOff) {
+		return err
+	}
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF // an end where none belongs
 	}

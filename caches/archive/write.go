@@ -4,14 +4,11 @@ import (
 	"archive/tar"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"time"
-
-	"github.com/klauspost/compress/zstd"
 
 	"larder/caches"
 	"larder/caches/layers"
@@ -28,10 +25,6 @@ const (
 // formatVersion is the version of the form. A reader refuses others.
 const formatVersion = 1
 
-// window is how far back the compressor looks: what it costs in memory on both
-// sides, and little of what it gains.
-const window = 4 << 20
-
 // Description says which cache an archive carries.
 type Description struct {
 	Format     int        `json:"format"`
@@ -45,14 +38,14 @@ type Description struct {
 // stack meanwhile, which a lease sees to. An entry that [Reader.Extract] would
 // refuse is an error that names it. When Write fails, to has a part of a file,
 // which no reader takes.
-func Write(ctx context.Context, to io.Writer, what Description, stack layers.Stack, scratch string) (Totals, error) {
+func (c Codec) Write(ctx context.Context, to io.Writer, what Description, stack layers.Stack, scratch string) (Totals, error) {
 	list, err := newListing(scratch)
 	if err != nil {
 		return Totals{}, err
 	}
 	defer list.close()
 	sealed := &sealing{to, digest.NewHasher(digest.BLAKE3)}
-	packed, err := zstd.NewWriter(sealed, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(window), zstd.WithEncoderCRC(true))
+	packed, err := c.Pack(sealed)
 	if err != nil {
 		return Totals{}, fmt.Errorf("start to compress: %w", err)
 	}
@@ -61,7 +54,11 @@ func Write(ctx context.Context, to io.Writer, what Description, stack layers.Sta
 	if err == nil {
 		err = w.tar.Close()
 	}
-	if err = errors.Join(err, packed.Close()); err == nil {
+	// What went wrong first is the reason; what the compressor says then follows from it.
+	if closed := packed.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
 		err = sealed.seal()
 	}
 	if err != nil {

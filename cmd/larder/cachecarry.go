@@ -62,9 +62,13 @@ func cacheExport(ctx context.Context, command *cli.Command) error {
 	if row.Ref.Live {
 		return fmt.Errorf("%s is one directory that all actions write to, with no generation that stands still; nothing was exported", row.Ref)
 	}
+	codec, err := compressor(ctx)
+	if err != nil {
+		return fmt.Errorf("export %s: %w", row.Ref.Name, err)
+	}
 	var totals archive.Totals
 	err = writeTo(command.Args().Get(1), func(out io.Writer) error {
-		totals, err = shop.export(ctx, row.Ref, out)
+		totals, err = shop.export(ctx, codec, row.Ref, out)
 		return err
 	})
 	if err != nil {
@@ -85,7 +89,7 @@ func dashLast(line []string) error {
 }
 
 // export writes the head of a cache, which stays leased meanwhile.
-func (w *workshop) export(ctx context.Context, ref caches.Ref, to io.Writer) (archive.Totals, error) {
+func (w *workshop) export(ctx context.Context, codec archive.Codec, ref caches.Ref, to io.Writer) (archive.Totals, error) {
 	run, err := layers.NewRun(w.layout)
 	if err != nil {
 		return archive.Totals{}, err
@@ -100,7 +104,7 @@ func (w *workshop) export(ctx context.Context, ref caches.Ref, to io.Writer) (ar
 		return archive.Totals{}, fmt.Errorf("the cache is damaged: %w", problem)
 	}
 	what := archive.Description{Cache: ref, Generation: checkout.Generation(), Exported: time.Now().UTC().Truncate(time.Second)}
-	return archive.Write(ctx, to, what, checkout.Stack(), w.layout.Temp())
+	return codec.Write(ctx, to, what, checkout.Stack(), w.layout.Temp())
 }
 
 // writeTo makes a file that is whole or not there. What is no plain file, such
@@ -151,7 +155,11 @@ func cacheImport(ctx context.Context, command *cli.Command) error {
 		defer file.Close()
 		from = file
 	}
-	reader, err := archive.Open(bufio.NewReaderSize(from, 128<<10))
+	codec, err := compressor(ctx)
+	if err != nil {
+		return fmt.Errorf("import %s: %w", path, err)
+	}
+	reader, err := codec.Open(bufio.NewReaderSize(from, 128<<10))
 	if err != nil {
 		return fmt.Errorf("import %s: %w", path, err)
 	}

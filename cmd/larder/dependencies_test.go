@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -116,5 +117,31 @@ func TestBazelKnowsTheSameDependencies(t *testing.T) {
 	slices.Sort(named)
 	if diff := cmp.Diff(want, named); diff != "" {
 		t.Errorf("use_repo in MODULE.bazel does not list what go.mod requires directly and the tools (- go.mod, + MODULE.bazel):\n%s", diff)
+	}
+}
+
+// mayLink are the modules that larder may link, beside its own. Each start pays
+// for the initialisation of whatever is linked, used or not.
+func mayLink() []string {
+	return []string{
+		"github.com/bmatcuk/doublestar/v4", "github.com/klauspost/cpuid/v2", "github.com/pelletier/go-toml/v2", "github.com/urfave/cli/v3",
+		"github.com/zeebo/blake3", "golang.org/x/sys", "google.golang.org/protobuf",
+	}
+}
+
+func TestLarderLinksOnlyTheseModules(t *testing.T) {
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skipf("the go command is not here: %v", err)
+	}
+	list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}", "./cmd/larder")
+	list.Dir = moduleRoot(t)
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	linked := strings.Fields(string(out))
+	slices.Sort(linked)
+	if diff := cmp.Diff(mayLink(), slices.Compact(linked)); diff != "" {
+		t.Errorf("cmd/larder links other modules than it may (- may, + does); move what needs a new one into a program of its own, or measure what it costs each start and add it:\n%s", diff)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
+	"larder/caches/archive/zstd"
 	"larder/sandbox"
 )
 
@@ -29,6 +30,9 @@ func TestMain(m *testing.M) {
 		awaitInput()
 		os.Exit(execute(context.Background(), os.Args))
 	}}
+	programs[compressorName] = func() {
+		os.Exit(zstd.Main(os.Args[1:], zstd.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+	}
 	addPrograms(programs)
 	testscript.Main(m, programs)
 }
