@@ -29,6 +29,30 @@ func TestAHitGivesTheSameAnswer(t *testing.T) {
 	}
 }
 
+// What turns out while an action runs is in the key that its answer is kept
+// under, and in that of the record.
+func TestAnswersAreKeptUnderWhatTheRunnerSaw(t *testing.T) {
+	b := newBench(t, &runner{sandbox: "namespaces", beyond: "directory"})
+	first := b.run(t, action.Spec{}, readWrite())
+	if first.err != nil || first.Sandbox != "directory" || len(b.records.kept) != 1 {
+		t.Fatalf("%+v, %v, %d answers kept", first.Result, first.err, len(b.records.kept))
+	}
+	for key := range b.records.kept {
+		if key.String() != first.Key {
+			t.Errorf("kept under %s, and the record says %s", key, first.Key)
+		}
+	}
+	b.runner.beyond = ""
+	second := b.run(t, action.Spec{}, readWrite())
+	if second.Cached != "no" || second.Key == first.Key || b.runner.runs != 2 {
+		t.Errorf("the key without it: cached %s, key %s", second.Cached, second.Key)
+	}
+	b.runner.sandbox = "other"
+	if third := b.run(t, action.Spec{}, readWrite()); third.Cached != "local" || third.Sandbox != "other" {
+		t.Errorf("a kept answer: cached %s, sandbox %s", third.Cached, third.Sandbox)
+	}
+}
+
 func TestResultPolicies(t *testing.T) {
 	for name, c := range map[string]struct {
 		first, second ResultPolicy

@@ -26,6 +26,8 @@ type runner struct {
 	input          InputUse
 	machine        string // the state of the machine
 	replaces       bool   // running changes that state
+	sandbox        string // as it is described
+	beyond         string // as it turned out to be, if that is another
 	describeErr    error
 	executeErr     error
 	faults         []Fault
@@ -41,7 +43,7 @@ func (r *runner) Describe(context.Context, *action.Action) (Surroundings, error)
 	properties := func(context.Context) ([]action.Property, error) {
 		return []action.Property{{Name: "machine", Value: "m" + r.machine}}, nil
 	}
-	return Surroundings{Properties: properties, Expect: func() { r.expected++ }, Drop: func() { r.dropped++ }, Handle: r}, r.describeErr
+	return Surroundings{Properties: properties, Expect: func() { r.expected++ }, Drop: func() { r.dropped++ }, Sandbox: r.sandbox, Handle: r}, r.describeErr
 }
 
 func (r *runner) Execute(_ context.Context, job Job) (*Outcome, error) {
@@ -59,6 +61,9 @@ func (r *runner) Execute(_ context.Context, job Job) (*Outcome, error) {
 		result.Status = action.StatusFailed
 	}
 	outcome := &Outcome{Result: result, Stdout: of(r.stdout), Stderr: of(r.stderr), Input: r.input, Faults: r.faults}
+	if r.beyond != "" {
+		result.Sandbox, outcome.Properties = r.beyond, []action.Property{{Name: "sandbox", Value: r.beyond}}
+	}
 	outcome.Away, outcome.Release = r.away, func() { r.releases++ }
 	result.StdoutDigest, result.StderrDigest = outcome.Stdout.String(), outcome.Stderr.String()
 	result.OutputDigest = of("the tree of the outputs").String()

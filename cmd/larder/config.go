@@ -45,6 +45,9 @@ func loadSettings(root string) (settings, error) {
 			complain(fmt.Errorf("%w; it is ignored; run in a folder of that user to use it, or make it yours or root's", err))
 			continue
 		}
+		if err == nil && above != "" {
+			err = one.refuseLessIsolation(path)
+		}
 		if err != nil {
 			return settings{}, err
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 
+	"larder/caches"
 	"larder/executor/local"
 )
 
@@ -20,4 +21,13 @@ func sandboxKind(flag string, configured settings) (local.Kind, error) {
 		return kind, nil
 	}
 	return local.KindAuto, nil
+}
+
+// refuseLessIsolation: a repository that somebody cloned may ask for the better
+// sandbox, and does not take it away.
+func (s settings) refuseLessIsolation(path string) error {
+	if s.Sandbox == "" || s.Sandbox == string(local.KindNamespaces) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w setting sandbox = %q in a file of a folder, where only namespaces counts; put it into your own file (%s), or use --sandbox or LARDER_SANDBOX", path, caches.ErrInvalid, s.Sandbox, ownConfig())
 }
