@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"larder/caches/cas"
 	"larder/caches/layers"
 	"larder/digest"
@@ -28,6 +30,9 @@ func (a *attempt) capture(ctx context.Context) error {
 			below, err := a.captureOutput(ctx, view, output)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
+			}
+			if errors.Is(err, unix.ENAMETOOLONG) {
+				return fmt.Errorf("capture output %s: what is in it has paths that are too long for the store, with more than some 4,000 bytes; make them shorter: %w", output, unix.ENAMETOOLONG)
 			}
 			if err != nil {
 				return fmt.Errorf("capture output %s: %w", output, err)

@@ -114,6 +114,18 @@ func TestDiskUseWhereNoPathReaches(t *testing.T) {
 	}
 }
 
+// TestDeepOutputsAreNamedShortly: the message does not hold the path.
+func TestDeepOutputsAreNamedShortly(t *testing.T) {
+	needPython(t)
+	b := newTestBench(t)
+	put(t, filepath.Join(b.root, "deep.py"), "import os\nos.mkdir('out'); os.chdir('out')\n"+fmt.Sprintf(deepFolders, 20, strings.Repeat("d", 250)))
+	r := b.sh(t, "python3 deep.py", func(s *action.Spec) { s.Inputs, s.Outputs = []string{"deep.py"}, []string{"out"} })
+	if r.err == nil || len(r.err.Error()) > 300 || !strings.Contains(r.err.Error(), "capture output out") {
+		t.Errorf("%.400v", r.err)
+	}
+	b.wantNothingLeft(t)
+}
+
 // TestDeepFoldersAreRemoved: deeper than larder can have files open, and without
 // permissions.
 func TestDeepFoldersAreRemoved(t *testing.T) {
