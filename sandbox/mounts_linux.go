@@ -166,6 +166,9 @@ func deviceMounts() []mount {
 // process there.
 func procMounts(cfg *Config, f facts) []mount {
 	mounts := []mount{{kind: mountProc, target: "/proc", writable: cfg.AllowUserns}}
+	for _, path := range f.masked {
+		mounts = append(mounts, mount{kind: mountDevice, target: path, source: "/dev/null", file: true})
+	}
 	for _, path := range f.sealed {
 		mounts = append(mounts, mount{kind: mountSealed, target: path, file: f.files[path]})
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"larder/sandbox/cgroup"
 )
 
@@ -20,6 +22,7 @@ type facts struct {
 	files     map[string]bool   // sources of binds that are not directories
 	real      map[string]string // sources of binds without symbolic links
 	view      View              // what depends on the host's network
+	masked    []string          // parts of /proc that are empty
 	sealed    []string          // parts of /proc that stay read-only where /proc is not
 	group     *cgroup.Group     // of the run; nil when it needs none
 }
@@ -39,10 +42,25 @@ func surveyHost(cfg *Config) (facts, error) {
 	if cfg.Network == NetworkHost {
 		f.view = networkView()
 	}
-	if cfg.AllowUserns && f.uid == 0 {
+	if !cfg.AllowUserns {
+		f.mask("/proc")
+	} else if f.uid == 0 {
 		f.seal("/proc")
 	}
 	return f, f.sources(cfg.View.Binds)
+}
+
+// mask finds what of proc tells this user about keys and about the programs of
+// others, some of it to root only. Each costs a mount. With user namespaces it
+// stays, as the kernel allows none of them a /proc of its own when something of
+// this one is covered.
+func (f *facts) mask(proc string) {
+	for _, name := range []string{"keys", "timer_list", "latency_stats", "sched_debug"} {
+		path := filepath.Join(proc, name)
+		if unix.Access(path, unix.R_OK) == nil {
+			f.masked = append(f.masked, path)
+		}
+	}
 }
 
 // seal finds what of proc is the machine's and no process's. Root's user may
