@@ -190,6 +190,23 @@ func TestPoliciesSettle(t *testing.T) {
 	}
 }
 
+// TestTheSameDirectoriesUnderOtherPolicies: what was merged at one path is not
+// taken for another at which something else decides.
+func TestTheSameDirectoriesUnderOtherPolicies(t *testing.T) {
+	one, two := doubling(t, 1, "f"), doubling(t, 0, "f")
+	other := two.made.put(t, Directory{Files: []File{{"f", Of(BLAKE3, nil), true}, {"g", Of(BLAKE3, nil), false}}})
+	two.Root = two.made.put(t, Directory{Directories: []Sub{{"a", other}, {"b", other}}})
+	merged, s, err := mergeAll([]*Tree{one, two}, PathPolicy{"a", PolicyFirst}, PathPolicy{"b", PolicyLast})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, executable := range map[string]bool{"a/f": false, "b/f": true} {
+		if e, err := Lookup(context.Background(), s, merged.Root, path); err != nil || e.Executable != executable {
+			t.Errorf("%s is %+v, %v", path, e, err)
+		}
+	}
+}
+
 func TestPoliciesThatDoNotHold(t *testing.T) {
 	file, dir := treeOf(t, "x", "lib/l"), treeOf(t, "x/f", "lib/l -> b")
 	_, _, err := mergeAll([]*Tree{file, dir}, PathPolicy{".", PolicyTolerate}, PathPolicy{"x", PolicyError})
@@ -243,6 +260,16 @@ func TestMergeRefusesWhatIsNoTree(t *testing.T) {
 		if merged, err := Merge(context.Background(), newShelf(tree, other), sink, producers, nil); err == nil || merged.Root != (Digest{}) {
 			t.Errorf("%s: %+v, %v", what, merged, err)
 		}
+	}
+}
+
+func TestAMergeThatIsRefusedStoresNothingMore(t *testing.T) {
+	trees := []*Tree{treeOf(t, "a", "b/1", "c/d/1"), treeOf(t, "a/f", "b/2", "c/d/2")}
+	s, stored := newShelf(trees...), 0
+	sink := func(context.Context, []byte) (Digest, error) { stored++; return Digest{}, nil }
+	_, err := Merge(context.Background(), s, sink, named(trees), nil)
+	if !errors.Is(err, ErrCollision) || stored != 0 {
+		t.Errorf("%v; %d directories were stored", err, stored)
 	}
 }
 
