@@ -102,14 +102,10 @@ func (s *Stats) count(i *item) {
 // recordOf returns what is known of a file. One that is there but was not taken
 // keeps what was known of it: another selection may want it.
 func (s *scanner) recordOf(f *folder, i *item) record {
-	if at, found := f.old.find(i.name()); found && f.old.kind(at) == unix.DT_REG && (i.known || !i.taken) {
+	if at, found := f.old.find(i.name()); found && f.old.kind(at) == unix.DT_REG && !i.taken {
 		return f.old.at(at, s.fn).record
 	}
-	now, settled := f.stable[i.name()]
-	if !settled {
-		now = stamp{size: i.content.Size(), executable: i.executable}
-	}
-	return record{now, i.content}
+	return record{i.stamp, i.content}
 }
 
 // teach tells the index what a folder is now.

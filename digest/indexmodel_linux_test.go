@@ -18,8 +18,8 @@ import (
 // edits are what people and tools do to a tree; each gets a path that may or may
 // not be there, and another one. What is not possible is left.
 var edits = map[string]func(path, other string) error{
-	"write":  func(path, _ string) error { return os.WriteFile(path, []byte("one"), 0o644) },
-	"longer": func(path, _ string) error { return os.WriteFile(path, []byte("longer"), 0o644) },
+	"write":  func(path, _ string) error { return overwrite(path, "one") },
+	"longer": func(path, _ string) error { return overwrite(path, "longer") },
 	"same size, same mtime": func(path, _ string) error {
 		info, err := os.Stat(path)
 		if err != nil || !info.Mode().IsRegular() {
@@ -28,12 +28,12 @@ var edits = map[string]func(path, other string) error{
 		content, err := os.ReadFile(path)
 		if err == nil && len(content) > 0 {
 			content[0] ^= 1
-			err = os.WriteFile(path, content, 0o644)
+			err = overwrite(path, string(content))
 		}
 		return errors.Join(err, os.Chtimes(path, time.Time{}, info.ModTime()))
 	},
 	"replace": func(path, other string) error {
-		return errors.Join(os.WriteFile(other+".new", []byte("two"), 0o644), os.Rename(other+".new", path))
+		return errors.Join(overwrite(other+".new", "two"), os.Rename(other+".new", path))
 	},
 	"rename": os.Rename,
 	"exchange": func(path, other string) error {
@@ -50,15 +50,23 @@ var edits = map[string]func(path, other string) error{
 	"folder":     func(path, _ string) error { return os.MkdirAll(path, 0o755) },
 	"FIFO":       func(path, _ string) error { return unix.Mkfifo(path, 0o644) },
 	"ignore a": func(path, _ string) error {
-		return os.WriteFile(filepath.Join(filepath.Dir(path), ".gitignore"), []byte("a\n"), 0o644)
+		return overwrite(filepath.Join(filepath.Dir(path), ".gitignore"), "a\n")
 	},
 	"ignore b": func(path, _ string) error {
-		return os.WriteFile(filepath.Join(filepath.Dir(path), ".larderignore"), []byte("/b\n!a\n"), 0o644)
+		return overwrite(filepath.Join(filepath.Dir(path), ".larderignore"), "/b\n!a\n")
 	},
 	"ignore nothing": func(path, _ string) error { return os.Remove(filepath.Join(filepath.Dir(path), ".gitignore")) },
 	"old folder times": func(path, _ string) error {
 		return os.Chtimes(filepath.Dir(path), time.Unix(1, 0), time.Unix(1, 0))
 	},
+}
+
+// overwrite writes a file, unless a FIFO would hold it up.
+func overwrite(path, text string) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return os.ErrInvalid
+	}
+	return os.WriteFile(path, []byte(text), 0o644)
 }
 
 // selections take turns, more of them than a folder has memos.

@@ -79,12 +79,12 @@ type item struct {
 
 // found is what a scan finds out about an item.
 type found struct {
-	taken      bool
-	known      bool // the stat index had it
-	executable bool
-	content    Digest
-	target     string
-	folder     *folder
+	taken   bool
+	known   bool  // the stat index had it
+	stamp   stamp // of a file; but for size and mode zero when it is not to be relied on
+	content Digest
+	target  string
+	folder  *folder
 }
 
 func (i *item) name() string { return i.path[i.start:] }

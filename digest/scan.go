@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -98,9 +97,6 @@ type folder struct {
 	listed   bool   // items has all names, of a recalled folder all directories
 	items    []item // sorted
 	matched  uint64 // by the patterns that have to match something, see memo
-
-	mu     sync.Mutex
-	stable map[string]stamp // of the files hashed now whose stamp can be relied on
 }
 
 func (s *scanner) scan() (*Tree, error) {

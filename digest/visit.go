@@ -197,7 +197,7 @@ func (s *scanner) statFiles(f *folder, files []int) {
 			continue
 		}
 		if at, found := f.old.find(i.name()); found && f.old.isAs(at, &st) {
-			i.known, i.content, i.executable = true, f.old.content(at, s.fn), f.old.has(at, flagExecutable)
+			i.known, i.content, i.stamp = true, f.old.content(at, s.fn), f.old.stamp(at)
 			continue
 		}
 		if batch, bytes = append(batch, n), bytes+st.Size; bytes >= hashBatch {
@@ -218,15 +218,9 @@ func (s *scanner) hashFiles(f *folder, files []int) {
 			s.problems.add(i.path, readProblem(err))
 			continue
 		}
-		now := stampOf(&st)
-		i.content, i.executable = content, now.executable
-		if s.index != nil && s.settled(&st) {
-			f.mu.Lock()
-			if f.stable == nil {
-				f.stable = map[string]stamp{}
-			}
-			f.stable[i.name()] = now
-			f.mu.Unlock()
+		i.content, i.stamp = content, stampOf(&st)
+		if !s.settled(&st) {
+			i.stamp = stamp{size: i.stamp.size, executable: i.stamp.executable}
 		}
 	}
 }

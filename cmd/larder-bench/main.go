@@ -57,6 +57,7 @@ func measures() []measure {
 		{"mypy", warmMypy},
 		{"publish", checkoutAndPublish},
 		{"walk", walkInSteadyState},
+		{"trees", inputTrees},
 		{"list", listOfCaches},
 		{"merge", mergeAgainstLinks},
 		{"memory", peakMemory}, // last: the disk is busy for a while after it
