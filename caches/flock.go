@@ -1,6 +1,7 @@
 package caches
 
 import (
+	"context"
 	"errors"
 	"os"
 
@@ -17,4 +18,31 @@ func Flock(file *os.File, how int) error {
 			return err
 		}
 	}
+}
+
+// FlockWithin is [Flock] for who waits until ctx ends at most; the error is then
+// its cause. It waits in the kernel, so nothing is polled. As that wait cannot be
+// broken off, a goroutine stays behind then and gives the lock back as soon as it
+// comes. When it fails, the file is closed, or will be by that goroutine.
+func FlockWithin(ctx context.Context, file *os.File, how int) error {
+	err := Flock(file, how|unix.LOCK_NB)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, unix.EWOULDBLOCK) {
+		file.Close()
+		return err
+	}
+	done := make(chan error, 1)
+	go func() { done <- Flock(file, how) }()
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		go func() { <-done; file.Close() }()
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		file.Close()
+	}
+	return err
 }

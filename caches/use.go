@@ -1,6 +1,7 @@
 package caches
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -113,26 +114,9 @@ const usePatience = 5 * time.Second
 
 // await takes the shared lock on a file, or closes it.
 func await(file *os.File) error {
-	err := Flock(file, unix.LOCK_SH|unix.LOCK_NB)
-	if err == nil {
-		return nil
-	}
-	if !errors.Is(err, unix.EWOULDBLOCK) {
-		file.Close()
-		return err
-	}
-	done := make(chan error, 1)
-	go func() { done <- Flock(file, unix.LOCK_SH) }()
-	select {
-	case err = <-done:
-	case <-time.After(usePatience):
-		go func() { <-done; file.Close() }()
-		return fmt.Errorf("wait for %s: %w", file.Name(), ErrBusy)
-	}
-	if err != nil {
-		file.Close()
-	}
-	return err
+	ctx, cancel := context.WithTimeoutCause(context.Background(), usePatience, fmt.Errorf("wait for %s: %w", file.Name(), ErrBusy))
+	defer cancel()
+	return FlockWithin(ctx, file, unix.LOCK_SH)
 }
 
 // openUse opens a lock file for reading, which is enough for a lock, so that

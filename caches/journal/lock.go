@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -44,26 +45,7 @@ func lockedFile(path string, flags int) (*os.File, error) {
 
 // lock takes the lock, or closes the file.
 func lock(file *os.File) error {
-	err := caches.Flock(file, unix.LOCK_EX|unix.LOCK_NB)
-	if err == nil {
-		return nil
-	}
-	if !errors.Is(err, unix.EWOULDBLOCK) {
-		file.Close()
-		return err
-	}
-	done := make(chan error, 1)
-	go func() { done <- caches.Flock(file, unix.LOCK_EX) }()
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case err = <-done:
-	case <-timer.C:
-		go func() { <-done; file.Close() }()
-		return errBusy
-	}
-	if err != nil {
-		file.Close()
-	}
-	return err
+	ctx, cancel := context.WithTimeoutCause(context.Background(), patience, errBusy)
+	defer cancel()
+	return caches.FlockWithin(ctx, file, unix.LOCK_EX)
 }

@@ -140,29 +140,9 @@ func waitFor(ctx context.Context, path string) (*Lock, error) {
 	return lock, nil
 }
 
-// hold waits in the kernel, so nothing is polled. The wait cannot be broken
-// off: when ctx ends, a goroutine stays behind and gives the lock back as soon
-// as it comes.
 func hold(ctx context.Context, file *os.File, how int) (*Lock, error) {
-	err := caches.Flock(file, how|unix.LOCK_NB)
-	if err == nil {
-		return &Lock{file}, nil
-	}
-	if !errors.Is(err, unix.EWOULDBLOCK) {
-		file.Close()
-		return nil, fmt.Errorf("lock %s: %w", file.Name(), err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- caches.Flock(file, how) }()
-	select {
-	case err = <-done:
-	case <-ctx.Done():
-		go func() { <-done; file.Close() }()
-		return nil, fmt.Errorf("wait for %s: %w", file.Name(), context.Cause(ctx))
-	}
-	if err != nil {
-		file.Close()
-		return nil, fmt.Errorf("lock %s: %w", file.Name(), err)
+	if err := caches.FlockWithin(ctx, file, how); err != nil {
+		return nil, fmt.Errorf("wait for %s: %w", file.Name(), err)
 	}
 	return &Lock{file}, nil
 }
