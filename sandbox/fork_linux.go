@@ -4,7 +4,7 @@ package sandbox
 
 import (
 	"syscall"
-	_ "unsafe" // for go:linkname
+	"unsafe" // and for go:linkname
 )
 
 // The runtime's own preparation for a fork: it blocks all signals and makes
@@ -27,11 +27,19 @@ func afterFork()
 func vforkClone(number, first, second uintptr) uintptr
 
 // cloneOnto makes the system call clone, whose flags hold CLONE_VM, with a stack of
-// its own for the child, which runs [processOne]. It returns in the parent only:
-// the id of the child, or a negative errno.
+// its own for the child, which goes on at entry with m and o in the first two
+// registers of Go's calls. It returns in the parent only: the id of the child, or
+// a negative errno.
 //
 //go:noescape
-func cloneOnto(flags, stack uintptr, m *memory, o *orders) uintptr
+func cloneOnto(flags, stack, entry uintptr, m *memory, o *orders) uintptr
+
+// entryOf gives the address of the code of a function. By its name assembly would
+// come to it through a wrapper, which in a program with the race detector calls
+// that, and the detector knows nothing of the child.
+func entryOf(function func(*memory, *orders)) uintptr {
+	return **(**uintptr)(unsafe.Pointer(&function))
+}
 
 // fork starts process 1 of a new sandbox. It shares the memory of the caller and
 // uses nothing of it but the code and the arena of p, in which its stack is as
@@ -41,8 +49,9 @@ func cloneOnto(flags, stack uintptr, m *memory, o *orders) uintptr
 //go:norace
 //go:nocheckptr
 func fork(p *program, flags uintptr) (int, syscall.Errno) {
+	entry := entryOf(processOne)
 	beforeFork()
-	pid := cloneOnto(flags, p.stack, p.memory, p.orders)
+	pid := cloneOnto(flags, p.stack, entry, p.memory, p.orders)
 	afterFork()
 	if failure := -int(pid); failure > 0 {
 		return 0, syscall.Errno(failure)

@@ -1,13 +1,14 @@
 #include "textflag.h"
 
-// func cloneOnto(flags, stack uintptr, m *memory, o *orders) uintptr
+// func cloneOnto(flags, stack, entry uintptr, m *memory, o *orders) uintptr
 //
 // The child begins on a stack of its own and never comes back.
-TEXT ·cloneOnto(SB),NOSPLIT|NOFRAME,$0-40
+TEXT ·cloneOnto(SB),NOSPLIT|NOFRAME,$0-48
 	MOVQ	flags+0(FP), DI
 	MOVQ	stack+8(FP), SI
-	MOVQ	m+16(FP), R12
-	MOVQ	o+24(FP), R13
+	MOVQ	entry+16(FP), BX
+	MOVQ	m+24(FP), R12
+	MOVQ	o+32(FP), R13
 	MOVQ	$0, DX
 	MOVQ	$0, R10
 	MOVQ	$0, R8
@@ -16,13 +17,16 @@ TEXT ·cloneOnto(SB),NOSPLIT|NOFRAME,$0-40
 	SYSCALL
 	TESTQ	AX, AX
 	JZ	child
-	MOVQ	AX, ret+32(FP)
+	MOVQ	AX, ret+40(FP)
 	RET
 child:
-	SUBQ	$16, SP
-	MOVQ	R12, 0(SP)
-	MOVQ	R13, 8(SP)
-	CALL	·processOne(SB)
+	SUBQ	$16, SP	// where it may keep its arguments
+	MOVQ	BX, CX
+	MOVQ	R12, AX
+	MOVQ	R13, BX
+	XORPS	X15, X15
+	MOVQ	(TLS), R14
+	CALL	CX
 	INT	$3
 
 // func vforkClone(number, first, second uintptr) uintptr

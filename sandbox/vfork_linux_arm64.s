@@ -1,26 +1,27 @@
 #include "textflag.h"
 
-// func cloneOnto(flags, stack uintptr, m *memory, o *orders) uintptr
+// func cloneOnto(flags, stack, entry uintptr, m *memory, o *orders) uintptr
 //
 // The child begins on a stack of its own and never comes back.
-TEXT ·cloneOnto(SB),NOSPLIT|NOFRAME,$0-40
+TEXT ·cloneOnto(SB),NOSPLIT|NOFRAME,$0-48
 	MOVD	flags+0(FP), R0
 	MOVD	stack+8(FP), R1
-	MOVD	m+16(FP), R10
-	MOVD	o+24(FP), R11
+	MOVD	entry+16(FP), R12
+	MOVD	m+24(FP), R10
+	MOVD	o+32(FP), R11
 	MOVD	ZR, R2
 	MOVD	ZR, R3
 	MOVD	ZR, R4
 	MOVD	$220, R8	// SYS_clone
 	SVC
 	CBZ	R0, child
-	MOVD	R0, ret+32(FP)
+	MOVD	R0, ret+40(FP)
 	RET
 child:
-	SUB	$32, RSP
-	MOVD	R10, 8(RSP)
-	MOVD	R11, 16(RSP)
-	CALL	·processOne(SB)
+	SUB	$32, RSP	// where it may keep its arguments
+	MOVD	R10, R0
+	MOVD	R11, R1
+	CALL	(R12)
 	BRK
 
 // func vforkClone(number, first, second uintptr) uintptr
