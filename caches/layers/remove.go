@@ -21,6 +21,27 @@ const trashPrefix = "trash-"
 // that nobody needs any more.
 func IsTrash(path string) bool { return strings.HasPrefix(filepath.Base(path), trashPrefix) }
 
+// RemoveEach calls remove for one row after the other, and says which of them are
+// gone and which were skipped, as somebody holds a lock on them. It goes on after
+// what cannot be removed, until ctx ends.
+func RemoveEach[Row any](ctx context.Context, rows []Row, remove func(Row) error) (removed, skipped []Row, err error) {
+	var failed []error
+	for _, row := range rows {
+		if ctx.Err() != nil {
+			return removed, skipped, context.Cause(ctx)
+		}
+		switch err := remove(row); {
+		case err == nil:
+			removed = append(removed, row)
+		case errors.Is(err, ErrLocked):
+			skipped = append(skipped, row)
+		default:
+			failed = append(failed, err)
+		}
+	}
+	return removed, skipped, errors.Join(failed...)
+}
+
 // EmptyTrash deletes what was moved out of sight by anybody, and goes on after
 // what cannot be deleted. Any number may do it at once.
 func EmptyTrash(ctx context.Context, layout caches.Layout) error {

@@ -2,7 +2,6 @@ package named
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"larder/caches"
@@ -25,23 +24,18 @@ func (s *Store) Remove(ctx context.Context, pattern string) (Removal, error) {
 		return Removal{}, err
 	}
 	var removal Removal
-	var failed []error
-	for _, row := range rows {
-		if ctx.Err() != nil {
-			return removal, fmt.Errorf("remove caches: %w", context.Cause(ctx))
+	removal.Removed, removal.Skipped, err = layers.RemoveEach(ctx, rows, func(row Row) error {
+		i := instance{s, row.ID, row.Ref}
+		if err := i.remove(); err != nil {
+			return fmt.Errorf("remove %s: %w", row.Ref, err)
 		}
-		err := instance{s, row.ID, row.Ref}.remove()
-		switch {
-		case err == nil:
-			instance{s, row.ID, row.Ref}.recordRemoval()
-			removal.Removed = append(removal.Removed, row)
-		case errors.Is(err, layers.ErrLocked):
-			removal.Skipped = append(removal.Skipped, row)
-		default:
-			failed = append(failed, fmt.Errorf("remove %s: %w", row.Ref, err))
-		}
+		i.recordRemoval()
+		return nil
+	})
+	if err != nil {
+		return removal, fmt.Errorf("remove caches: %w", err)
 	}
-	return removal, errors.Join(failed...)
+	return removal, nil
 }
 
 // remove takes every lock that anybody could hold on the cache, without

@@ -27,23 +27,17 @@ func (s *Store) Remove(ctx context.Context, pattern string) (Removal, error) {
 		return Removal{}, err
 	}
 	var removal Removal
-	var failed []error
-	for _, row := range rows {
-		if ctx.Err() != nil {
-			return removal, fmt.Errorf("remove payloads: %w", context.Cause(ctx))
+	removal.Removed, removal.Skipped, err = layers.RemoveEach(ctx, rows, func(row Row) error {
+		if err := s.entry(row.ID).remove(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove payload %s: %w", row.Path, err)
 		}
-		err := s.entry(row.ID).remove()
-		switch {
-		case err == nil || errors.Is(err, fs.ErrNotExist):
-			s.journal.Log("payload-removed", "id", row.ID, "path", row.Path)
-			removal.Removed = append(removal.Removed, row)
-		case errors.Is(err, layers.ErrLocked):
-			removal.Skipped = append(removal.Skipped, row)
-		default:
-			failed = append(failed, fmt.Errorf("remove payload %s: %w", row.Path, err))
-		}
+		s.journal.Log("payload-removed", "id", row.ID, "path", row.Path)
+		return nil
+	})
+	if err != nil {
+		return removal, fmt.Errorf("remove payloads: %w", err)
 	}
-	return removal, errors.Join(failed...)
+	return removal, nil
 }
 
 // remove takes the copy out of sight by one rename under both locks; runs that
