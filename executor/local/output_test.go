@@ -93,6 +93,33 @@ func TestOutputsBehindClosedDirectories(t *testing.T) {
 	})
 }
 
+// TestEarlierOutputsDoNotLeadLaterOnesAway: a command makes a link to a folder
+// outside of the root, and the next one writes where that is.
+func TestEarlierOutputsDoNotLeadLaterOnesAway(t *testing.T) {
+	b := newTestBench(t)
+	outside := tempDir(t)
+	put(t, filepath.Join(outside, "kept"), "kept")
+	b.sh(t, "ln -s "+outside+" way; mkdir dir; ln -s "+outside+" dir/way; ln -s "+outside+"/kept dir/file", outputs("way", "dir")).want(t, 0, "")
+	for script, output := range map[string]string{
+		"mkdir way; echo evil >way/kept":            "way/kept",
+		"mkdir -p way/sub; echo evil >way/sub/x":    "way/sub",
+		"mkdir -p dir/way; echo evil >dir/way/kept": "dir",
+		"mkdir way; echo evil >way/new":             "way",
+	} {
+		if r := b.sh(t, "rm -rf way dir; "+script, outputs(output)); r.err == nil {
+			t.Errorf("%s: it was handed over", script)
+		}
+	}
+	b.sh(t, "rm -rf dir; mkdir dir; echo -n new >dir/file", outputs("dir")).want(t, 0, "")
+	if got := content(t, filepath.Join(b.root, "dir/file")); got != "new" {
+		t.Errorf("the output holds %q", got)
+	}
+	left, err := os.ReadDir(outside)
+	if got := content(t, filepath.Join(outside, "kept")); err != nil || len(left) != 1 || got != "kept" {
+		t.Errorf("outside: %v, %v, %q", left, err, got)
+	}
+}
+
 func TestOutputsThatAreNoFiles(t *testing.T) {
 	b := newTestBench(t)
 	b.sh(t, "mkfifo pipe", outputs("pipe")).wantError(t, "pipe", "FIFO")
