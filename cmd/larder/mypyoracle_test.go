@@ -21,7 +21,10 @@ import (
 // larder of its own on the one cache of the repository: the harshest use that a
 // cache gets, since what one publishes is about other sources than the next one
 // has, at the same paths. Whatever the cache then holds, exit code and output are
-// those of mypy alone without any cache. LARDER_STRESS=1 makes 300 sequences.
+// those of mypy alone without any cache, or with a cache of its own in a plain
+// folder: where a module is new to an import of an old one, warm mypy may say that
+// its package has no such attribute (2 of 100 sequences), with larder or without.
+// LARDER_STRESS=1 makes 300 sequences.
 func TestMypyThroughTheCacheSaysWhatAColdMypySays(t *testing.T) {
 	if missing := readmeNeeds(); missing != nil {
 		gate(t, "what the oracle needs", missing)
@@ -81,6 +84,7 @@ type mypySequence struct {
 	flag, key  string
 	repository string
 	cold       sync.Map // state of a package to what a cold mypy says
+	past       []pythonPackage
 }
 
 func (s *mypySequence) check(t *testing.T, steps int) {
@@ -93,6 +97,7 @@ func (s *mypySequence) check(t *testing.T, steps int) {
 	two := one.clone()
 	for step := range steps {
 		s.move(&one, &two)
+		s.past = append(s.past, one.clone(), two.clone())
 		var both sync.WaitGroup
 		for i, source := range []*pythonPackage{&one, &two} {
 			name := []string{"one", "two"}[i]
@@ -144,10 +149,37 @@ func (s *mypySequence) compare(name string, source *pythonPackage, results strin
 	if err != nil {
 		return err
 	}
+	if through != cold && s.isOfMypy(name, source, through) {
+		s.count("mypy's own mistake")
+		return nil
+	}
 	if through != cold {
 		return fmt.Errorf("through the cache (%v), mypy said:\n%s\nalone:\n%s\nthe package:\n%s", result.Caches, through, cold, source.state())
 	}
 	return nil
+}
+
+// isOfMypy reports whether mypy alone says the same with a cache in a plain folder,
+// from a check of any package that the repository has held so far.
+func (s *mypySequence) isOfMypy(name string, source *pythonPackage, said string) bool {
+	root := filepath.Join(s.repository, "alone-"+name)
+	mypy := func(p *pythonPackage) string {
+		if p.write(root) != nil {
+			return ""
+		}
+		out, _ := s.run(root, "mypy", "--cache-dir=cache", s.flag, "pkg")
+		return out
+	}
+	for _, earlier := range s.past {
+		if os.RemoveAll(root) != nil || os.Mkdir(root, 0o755) != nil {
+			return false
+		}
+		mypy(&earlier)
+		if mypy(source) == said {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *mypySequence) countCaches(result *action.Result) {
