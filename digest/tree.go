@@ -33,7 +33,6 @@ type node struct {
 	taken  []byte // one bit for each item, see [isTaken]
 	subs   []branch
 	digest Digest
-	files  int // in all of it
 }
 
 // branch is a directory in a directory.

@@ -53,6 +53,7 @@ func measures() []measure {
 	return []measure{
 		{"sandbox", sandboxAgainstBubblewrap},
 		{"in process", inProcess},
+		{"actions", memoryOfActions},
 		{"unchanged", unchangedAction},
 		{"mypy", warmMypy},
 		{"publish", checkoutAndPublish},

@@ -11,14 +11,35 @@ import (
 // sandboxAgainstBubblewrap compares an empty action, nothing kept and nothing
 // read from results, with bubblewrap with everything unshared.
 func sandboxAgainstBubblewrap(ctx context.Context, b *bench) ([]row, error) {
-	store := "LARDER_STORE=" + b.path("store-true")
-	ours, peer, ratio, err := pair(ctx,
-		program{argv: []string{b.larder, "run", "--results", "off", "--", "true"}, dir: b.dir, env: []string{store}},
+	ours, peer, ratio, err := pair(ctx, b.empty(),
 		program{argv: []string{"bwrap", "--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"}, dir: b.dir}, 60)
 	if err != nil {
 		return nil, err
 	}
-	return []row{{"`larder run -- true`, results off, against bubblewrap with everything unshared", ms(ours), ms(peer), fmt.Sprintf("%.2f times", ratio), "2 times", ratio <= 2}}, nil
+	rows := []row{
+		{"`larder run -- true`, results off, against bubblewrap with everything unshared", ms(ours), ms(peer), fmt.Sprintf("%.2f times", ratio), "2 times", ratio <= 2},
+		{"the same", ms(ours), ms(peer), fmt.Sprintf("%.2f times", ratio), "not slower", ratio <= 1},
+	}
+	for name, argv := range map[string][]string{"Bazel's linux-sandbox, its network unshared": {bazelSandbox, "-N", "--", "/bin/true"}, "the bare command": {"/bin/true"}} {
+		if _, err := os.Stat(argv[0]); err != nil {
+			fmt.Fprintf(os.Stderr, "larder-bench: no row for %s: %v\n", name, err)
+			continue
+		}
+		ours, peer, ratio, err := pair(ctx, b.empty(), program{argv: argv, dir: b.dir}, 60)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row{"the same, against " + name, ms(ours), ms(peer), fmt.Sprintf("%.2f times", ratio), "", true})
+	}
+	return rows, nil
+}
+
+// bazelSandbox is where Debian's bazel-bootstrap has it.
+const bazelSandbox = "/usr/share/bazel/linux-sandbox"
+
+// empty is an action that does nothing.
+func (b *bench) empty() program {
+	return program{argv: []string{b.larder, "run", "--results", "off", "--", "true"}, dir: b.dir, env: []string{"LARDER_STORE=" + b.path("store-true")}}
 }
 
 // unchangedAction measures the answer to an action whose 3,000 input files are
