@@ -117,7 +117,11 @@ type Request struct {
 	WithKey bool
 	// Instead, when set, runs in the place of the command, in the sandbox that was
 	// made for it. Results must be neither read nor written then.
-	Instead  []string
+	Instead []string
+	// Combine, when set, makes the input tree of what was found on the host, before
+	// the trees of the action are put into it. The trees of what it adds are in the
+	// store; directories that it makes need not be, see [digest.Tree.Over].
+	Combine  func(ctx context.Context, host *digest.Tree) (*digest.Tree, error)
 	Keep     Keep
 	OutputTo string // host directory for outputs; OutputNone keeps only digests
 	Signals  <-chan os.Signal

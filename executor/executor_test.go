@@ -189,7 +189,7 @@ func TestDeclaredPathsAreNoInputsUnlessNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree, err := b.line.inputs.scan(t.Context(), checked, nil)
+	tree, err := b.line.inputs.scan(t.Context(), Request{Action: checked}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

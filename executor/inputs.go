@@ -21,8 +21,12 @@ type Inputs struct {
 	WriteIndex func(file string, data []byte) error
 }
 
-func (in Inputs) scan(ctx context.Context, a *action.Action, tools []string) (*digest.Tree, error) {
+func (in Inputs) scan(ctx context.Context, request Request, tools []string) (*digest.Tree, error) {
+	a := request.Action
 	tree, err := in.scanRoot(ctx, a, tools)
+	if err == nil && request.Combine != nil {
+		tree, err = request.Combine(ctx, tree)
+	}
 	if err != nil || len(a.Trees) == 0 {
 		return tree, err
 	}

@@ -70,7 +70,7 @@ func (r *run) scan(ctx context.Context) (seen Surroundings, inputs *digest.Tree,
 		if !r.request.Results.Read {
 			r.expect(seen)
 		}
-		r.inputs, err = r.executor.inputs.scan(ctx, r.request.Action, seen.Visible)
+		r.inputs, err = r.executor.inputs.scan(ctx, r.request, seen.Visible)
 		if err != nil {
 			return 0, err
 		}

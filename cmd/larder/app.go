@@ -74,7 +74,7 @@ func commandsFor(args []string) (all []*cli.Command) {
 		name string
 		make func() *cli.Command
 	}{
-		{"run", runCommand}, {"shell", shellCommand}, {"digest", digestCommand}, {"cache", cacheCommand}, {"doctor", doctorCommand},
+		{"run", runCommand}, {"build", buildCommand}, {"shell", shellCommand}, {"digest", digestCommand}, {"cache", cacheCommand}, {"doctor", doctorCommand},
 		{"demo", demoCommand}, {"version", versionCommand}, {"", helpCommand}, // which shows them all
 		{copierName, copyPayloadCommand}, {lookName, lookPayloadCommand},
 	} {
@@ -83,7 +83,7 @@ func commandsFor(args []string) (all []*cli.Command) {
 		}
 		all = append(all, entry.make())
 	}
-	return append(all, laterCommands("build", "plan", "explain", "worker", "serve")...)
+	return append(all, laterCommands("plan", "explain", "worker", "serve")...)
 }
 
 // laterCommands are commands of the published contract that this version lacks:

@@ -1,5 +1,5 @@
-// Package plan describes a graph of actions: what each one runs, and which trees
-// of others it works on.
+// Package plan describes a graph of actions, what each one runs and which trees
+// of others it works on, and runs it.
 //
 // A [Plan] is read from JSON by [Parse]; docs/plan.schema.json is its published
 // form. It has a list of named actions. An action with an argv is a request as
@@ -14,5 +14,8 @@
 // missing, cycles, and what is wrong with each request by itself. A [Graph] is
 // not changed once it is made and may be shared.
 //
-// The package runs nothing and touches no file.
+// A [Build] runs the actions of a graph over the pipeline of package executor,
+// several at a time, and says of each what became of it. It keeps nothing of its
+// own: what is known from builds before are the results of the pipeline, so a
+// crash at any moment leaves what crashes of its actions leave.
 package plan

@@ -22,7 +22,35 @@ type Trees struct {
 //
 // Only directories are read, and of them only what matters, see [digest.Merge].
 func (n *Node) Sources(ctx context.Context, in Trees, outputs []digest.Digest) (digest.Merged, error) {
+	return n.merge(ctx, in, outputs, nil)
+}
+
+// hostName is what collisions call the files of the host.
+const hostName = "the inputs of the host"
+
+// Inputs returns the input tree of a node: what was found on the host, merged
+// with the sources, of which it comes first. New directories are only in the
+// tree, and nothing is stored; of in the sink is not used.
+func (n *Node) Inputs(ctx context.Context, in Trees, outputs []digest.Digest, host *digest.Tree) (*digest.Tree, error) {
+	if len(n.Plan.From) == 0 {
+		return host, nil
+	}
+	made := digest.Directories{}
+	in.Source, in.Sink = layered{made, host, in.Source}, made.Sink(in.Function)
+	merged, err := n.merge(ctx, in, outputs, host)
+	if err != nil {
+		return nil, err
+	}
+	return host.Over(merged.Root, made), nil
+}
+
+// merge makes one tree of the files of the host, if there are any, and the
+// sources.
+func (n *Node) merge(ctx context.Context, in Trees, outputs []digest.Digest, host *digest.Tree) (digest.Merged, error) {
 	var producers []digest.Producer
+	if host != nil && host.Root.Size() > 0 {
+		producers = append(producers, digest.Producer{Name: hostName, Root: host.Root})
+	}
 	for i := range n.Plan.From {
 		from := &n.Plan.From[i]
 		root, err := n.root(i, in.Function, outputs)
@@ -42,6 +70,23 @@ func (n *Node) Sources(ctx context.Context, in Trees, outputs []digest.Digest) (
 		return digest.Merged{}, fmt.Errorf("action %q: %w", n.Plan.Name, err)
 	}
 	return merged, nil
+}
+
+// layered reads directories that were just made, those of the host, and stored
+// ones.
+type layered struct {
+	made         digest.Directories
+	host, stored digest.Source
+}
+
+// Blob returns the content that d names.
+func (l layered) Blob(ctx context.Context, d digest.Digest) ([]byte, error) {
+	for _, source := range []digest.Source{l.made, l.host} {
+		if data, err := source.Blob(ctx, d); err == nil {
+			return data, nil
+		}
+	}
+	return l.stored.Blob(ctx, d)
 }
 
 // root is the tree that a source begins with.

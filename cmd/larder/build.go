@@ -1,0 +1,229 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"larder/digest"
+	"larder/executor"
+	"larder/executor/plan"
+)
+
+// buildOptions are the flags of build; of runOptions those that both have.
+type buildOptions struct {
+	runOptions
+	jobs      int
+	keepGoing bool
+}
+
+func buildCommand() *cli.Command {
+	o := &buildOptions{}
+	return &cli.Command{
+		Name: "build", Usage: "run a graph of actions", ArgsUsage: "PLAN.json [TARGET...]",
+		Description: "PLAN.json (-: standard input) lists actions, each with what larder run --spec takes, and with the\n" +
+			"actions whose outputs it works on; see docs/using.md. TARGETs are names of actions; without any, the\n" +
+			"targets of the plan, or all actions. Outputs of targets are written back under their root, others stay in\n" +
+			"the store.\n\n" +
+			"The exit code is 0, 1 when an action failed, 125 when larder could not do one or the plan is wrong, and\n" +
+			"128+N after signal N.",
+		Flags: []cli.Flag{
+			textFlag("root", &o.root, "host `DIR` that roots in the plan are relative to (default: the current directory)", "C"),
+			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Destination: &o.jobs, Usage: "most actions at one time, `N` (default: the number of processors)", Action: someJobs},
+			&cli.BoolFlag{Name: "keep-going", Aliases: []string{"k"}, Destination: &o.keepGoing, Usage: "after a failure, run all that does not need what failed"},
+			textFlag("output-to", &o.outputTo, "write outputs to `DIR` instead; none keeps only their digests"),
+			textFlag("results", &o.results, "`USE` of kept results: off, read, write or read-write (the default)"),
+			&cli.BoolFlag{Name: "no-cache", Destination: &o.noCache, Usage: "the same as --results off"},
+			textFlag("sandbox", &o.sandbox, "`KIND` of sandbox: namespaces, directory or auto (the default)"),
+		},
+		DisableSliceFlagSeparator: true,
+		OnUsageError:              usageError,
+		Action: func(ctx context.Context, command *cli.Command) error {
+			return build(ctx, command, o)
+		},
+	}
+}
+
+func someJobs(_ context.Context, _ *cli.Command, n int) error {
+	if n < 1 {
+		return fmt.Errorf("--jobs %d: give a number of actions above zero", n)
+	}
+	return nil
+}
+
+// build is larder build, from flags to exit code.
+func build(ctx context.Context, command *cli.Command, o *buildOptions) error {
+	if err := needArgs(command, 1, -1); err != nil {
+		return err
+	}
+	b, err := newBuilding(ctx, command, o)
+	if err != nil {
+		return err
+	}
+	ctx, passed, stop := relaySignals(ctx)
+	defer stop()
+	go b.signals.relay(ctx, passed)
+	begin := time.Now()
+	reports := b.plan().All(ctx)
+	if b.leaves {
+		defer b.shop.leaveWork()
+	}
+	return b.sum(reports, time.Since(begin))
+}
+
+// building is a build under way. Its methods are called by one goroutine, except
+// for request.
+type building struct {
+	shop    *workshop
+	options *buildOptions
+	policy  executor.ResultPolicy
+	graph   *plan.Graph
+	order   []int
+	wanted  []bool // by node: its outputs are written back
+	base    string // absolute
+	line    *executor.Executor
+	signals *fanOut
+	spools  []spool // by node
+	count   int     // nodes that have ended
+	leaves  bool    // there is work for later
+}
+
+// newBuilding reads the plan and opens the store.
+func newBuilding(ctx context.Context, command *cli.Command, o *buildOptions) (*building, error) {
+	here, err := os.Getwd()
+	if err != nil {
+		return nil, fmt.Errorf("find the current directory: %w", err)
+	}
+	b := &building{options: o, base: absolute(here, cmp.Or(o.root, here)), signals: newFanOut()}
+	if err := checkRoot(b.base); err != nil {
+		return nil, err
+	}
+	args := command.Args().Slice()
+	if b.graph, err = readPlan(args[0], b.base); err != nil {
+		return nil, err
+	}
+	if b.order, err = b.graph.Targets(args[1:]...); err != nil {
+		return nil, fmt.Errorf("%s: %w", args[0], err)
+	}
+	if b.shop, err = openWorkshop(command, b.base); err != nil {
+		return nil, err
+	}
+	if b.shop.sandbox, err = sandboxKind(o.sandbox, b.shop.settings); err != nil {
+		return nil, err
+	}
+	if b.policy, err = resultPolicy(&o.runOptions, b.shop.settings); err != nil {
+		return nil, err
+	}
+	if o.outputTo != "" && o.outputTo != executor.OutputNone {
+		o.outputTo = absolute(here, o.outputTo)
+	}
+	b.line = b.shop.executor(b.shop.runner())
+	b.spools = make([]spool, len(b.graph.Nodes))
+	return b, b.prepare(ctx, args[1:])
+}
+
+// readPlan reads and checks a plan. What is wrong is one line each, with its place.
+func readPlan(path, base string) (*plan.Graph, error) {
+	var text []byte
+	var err error
+	if path == "-" {
+		text, err = io.ReadAll(os.Stdin)
+	} else {
+		text, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the plan: %w", err)
+	}
+	parsed, err := plan.Parse(text)
+	if err != nil {
+		return nil, planError(path, err)
+	}
+	graph, err := parsed.Graph(base)
+	if err != nil {
+		return nil, planError(path, err)
+	}
+	return graph, nil
+}
+
+// planError puts the name of the plan before each line and column.
+func planError(path string, err error) error {
+	var problems plan.Problems
+	if !errors.As(err, &problems) {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	const most = 20
+	lines := []error{plan.ErrPlan}
+	for i, one := range problems {
+		if i == most {
+			lines = append(lines, fmt.Errorf("and %d more", len(problems)-most))
+			break
+		}
+		lines = append(lines, fmt.Errorf("%s:%w", path, one))
+	}
+	return errors.Join(lines...)
+}
+
+// prepare checks what the plan asks of the host before anything runs, and finds
+// out whose outputs are wanted.
+func (b *building) prepare(ctx context.Context, targets []string) error {
+	home, _ := os.UserHomeDir()
+	roots := map[string]error{}
+	b.wanted = b.graph.Wanted(targets...)
+	b.graph.HideOutputs()
+	for _, i := range b.order {
+		node := &b.graph.Nodes[i]
+		if node.Action == nil {
+			continue
+		}
+		if _, known := roots[node.Action.Root]; !known {
+			roots[node.Action.Root] = checkRoot(node.Action.Root)
+		}
+		err := roots[node.Action.Root]
+		if err == nil {
+			err = node.Action.RefuseSecrets(home, func(path string) (string, error) { return resolvePayload(ctx, path) })
+		}
+		if err != nil {
+			return fmt.Errorf("action %q: %w", node.Plan.Name, err)
+		}
+	}
+	return nil
+}
+
+// plan is the build as the scheduler takes it.
+func (b *building) plan() *plan.Build {
+	limits := plan.Limits{Jobs: b.options.jobs}
+	if limits.Jobs == 0 {
+		limits.Jobs = runtime.NumCPU()
+	}
+	return &plan.Build{
+		Graph: b.graph, Order: b.order, Limits: limits, KeepGoing: b.options.keepGoing, Stop: b.signals.stop,
+		Trees:   plan.Trees{Function: b.shop.blobs.Function(), Source: b.shop.blobs, Sink: digest.Sink(b.shop.blobs.Add)},
+		Request: b.request, Run: b.line.Run, Done: b.done,
+	}
+}
+
+// request is what this run of an action is to be like.
+func (b *building) request(i int) executor.Request {
+	name := b.graph.Nodes[i].Plan.Name
+	spool := &b.spools[i]
+	request := executor.Request{
+		Results: b.policy, WithKey: b.options.json != "", OutputTo: executor.OutputNone, Signals: b.signals.add(i),
+		Streams: executor.Streams{Stdout: &spool.stdout, Stderr: &spool.stderr},
+		Say:     func(text string) { fmt.Fprintf(os.Stderr, "larder: %s: %s\n", name, text) },
+	}
+	if b.wanted[i] {
+		request.OutputTo = b.options.outputTo
+	}
+	return request
+}
+
+// interrupted is the signal that ended the build, or 0.
+func (b *building) interrupted() syscall.Signal { return b.signals.first() }

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"larder/executor/action"
+	"larder/executor/plan"
+)
+
+// done is told of each action when it has ended, or will not be run.
+func (b *building) done(report plan.Report) {
+	b.signals.remove(report.Node)
+	b.count++
+	node := &b.graph.Nodes[report.Node]
+	if report.State != plan.Left {
+		fmt.Fprintf(os.Stderr, "[%d/%d] %s: %s\n", b.count, len(b.order), node.Plan.Name, b.describe(report))
+	}
+	spool := &b.spools[report.Node]
+	spool.stdout.empty(os.Stdout)
+	spool.stderr.empty(os.Stderr)
+	if report.Result == nil {
+		return
+	}
+	b.shop.writeDown(report.Result, report.Err)
+	b.leaves = b.leaves || published(report.Result) || report.State == plan.Ran && b.policy.Write
+	reportWarnings(report.Result)
+}
+
+// describe says in a few words what became of an action.
+func (b *building) describe(report plan.Report) string {
+	switch report.State {
+	case plan.Ran:
+		return "ran in " + seconds(report.Duration)
+	case plan.Reused:
+		return "reused"
+	case plan.Merged:
+		return "merged"
+	case plan.Failed:
+		return failureText(b.graph.Nodes[report.Node].Action, report.Result)
+	case plan.Skipped:
+		return fmt.Sprintf("not run, since it needs %s", b.graph.Nodes[report.For].Plan.Name)
+	case plan.Broken:
+		return strings.ReplaceAll("larder could not do it: "+report.Err.Error(), "\n", "\n    ")
+	}
+	return "not run"
+}
+
+// failureText says how an action failed.
+func failureText(wanted *action.Action, result *action.Result) string {
+	var text string
+	switch {
+	case result.Status == action.StatusTimeout:
+		text = fmt.Sprintf("failed: it ran longer than %s and was ended", wanted.Timeout)
+	case result.Status == action.StatusLimit:
+		text = "failed: " + limitText(wanted, result.LimitsHit)
+	case result.Status == action.StatusKilled && result.Signal != 0:
+		text = fmt.Sprintf("failed: ended by signal %d (%s)", result.Signal, syscall.Signal(result.Signal))
+	case result.Status == action.StatusKilled:
+		text = "failed: it was interrupted"
+	default:
+		text = fmt.Sprintf("failed with exit code %d", result.ExitCode)
+	}
+	if result.Cached != "no" {
+		text += " (a kept answer)"
+	}
+	return text
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
+
+// sum says what became of all, and gives the exit code.
+func (b *building) sum(reports []plan.Report, took time.Duration) error {
+	names := map[plan.State][]string{}
+	for _, report := range reports {
+		names[report.State] = append(names[report.State], b.graph.Nodes[report.Node].Plan.Name)
+	}
+	var parts []string
+	for _, state := range []plan.State{plan.Ran, plan.Reused, plan.Merged, plan.Failed, plan.Broken} {
+		if n := len(names[state]); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, stateText(state)))
+		}
+	}
+	if lost := slices.Concat(names[plan.Skipped], names[plan.Left]); len(lost) > 0 {
+		parts = append(parts, fmt.Sprintf("%d not run (%s)", len(lost), listed3(lost)))
+	}
+	interrupted := b.interrupted()
+	if interrupted != 0 {
+		parts = append(parts, fmt.Sprintf("interrupted by signal %d (%s)", int(interrupted), interrupted))
+	}
+	fmt.Fprintf(os.Stderr, "larder: %d actions in %s: %s\n", len(reports), seconds(took), strings.Join(parts, ", "))
+	switch {
+	case interrupted != 0:
+		return exitCode(128 + int(interrupted))
+	case len(names[plan.Broken]) > 0:
+		return exitCode(codeFailed)
+	case len(names[plan.Failed]) > 0:
+		return exitCode(codeActionFailed)
+	}
+	return nil
+}
+
+// codeActionFailed is the exit code of build after the failure of an action.
+const codeActionFailed = 1
+
+func stateText(state plan.State) string {
+	if state == plan.Broken {
+		return "that larder could not do"
+	}
+	return string(state)
+}
+
+// listed3 names a few.
+func listed3(names []string) string {
+	const most = 10
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}

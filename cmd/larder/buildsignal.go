@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"os"
+	"sync"
+	"syscall"
+)
+
+// fanOut passes signals on to all actions of a build. The first that asks for an
+// end also has nothing more begun.
+type fanOut struct {
+	stop chan struct{} // closed then
+
+	mu    sync.Mutex
+	to    map[int]chan os.Signal
+	ended os.Signal
+}
+
+func newFanOut() *fanOut { return &fanOut{stop: make(chan struct{}), to: map[int]chan os.Signal{}} }
+
+// relay works until ctx ends.
+func (f *fanOut) relay(ctx context.Context, from <-chan os.Signal) {
+	for {
+		select {
+		case s := <-from:
+			f.pass(s)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (f *fanOut) pass(s os.Signal) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s != syscall.SIGUSR1 && s != syscall.SIGUSR2 && f.ended == nil {
+		f.ended = s
+		close(f.stop)
+	}
+	for _, to := range f.to {
+		select {
+		case to <- s:
+		default: // the command has enough of them waiting already
+		}
+	}
+}
+
+// add begins to pass signals on to an action. One that comes after the end was
+// asked for has missed that, and is told.
+func (f *fanOut) add(i int) <-chan os.Signal {
+	to := make(chan os.Signal, 8)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.to[i] = to
+	if f.ended != nil {
+		to <- f.ended
+	}
+	return to
+}
+
+// remove ends it.
+func (f *fanOut) remove(i int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.to, i)
+}
+
+// first is the signal that asked for the end, or 0.
+func (f *fanOut) first() syscall.Signal {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s, _ := f.ended.(syscall.Signal)
+	return s
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+)
+
+// spool keeps what one action says until it has ended, so that actions do not
+// talk at once.
+type spool struct{ stdout, stderr backlog }
+
+// backlog keeps what is written to it: a little in memory, and what is more in a
+// file that has no name, so that nothing is left of it however larder ends.
+type backlog struct {
+	start bytes.Buffer
+	file  *os.File
+}
+
+const mostBacklog = 64 << 10
+
+// Write keeps data.
+func (b *backlog) Write(data []byte) (int, error) {
+	if b.file == nil && b.start.Len()+len(data) <= mostBacklog {
+		return b.start.Write(data)
+	}
+	if b.file == nil {
+		file, err := os.CreateTemp("", "larder-output-*")
+		if err != nil {
+			return 0, fmt.Errorf("keep what an action says: %w", err)
+		}
+		_ = os.Remove(file.Name()) // else the system removes it some time
+		b.file = file
+	}
+	return b.file.Write(data)
+}
+
+// empty writes all of it to w, and forgets it.
+func (b *backlog) empty(w io.Writer) {
+	_, _ = b.start.WriteTo(w) // of a stream that is closed nobody sees the rest
+	b.start = bytes.Buffer{}
+	if b.file == nil {
+		return
+	}
+	if _, err := b.file.Seek(0, io.SeekStart); err == nil {
+		_, _ = io.Copy(w, b.file)
+	}
+	b.file.Close()
+	b.file = nil
+}
