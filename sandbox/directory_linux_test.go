@@ -121,13 +121,13 @@ func TestDirectorySetupAndTeardown(t *testing.T) {
 
 func TestDirectoryTimeoutAndCancellation(t *testing.T) {
 	bothWays(t, func(t *testing.T, way string) {
-		short := func(cfg *Config) { cfg.Timeout, cfg.Grace = 50*time.Millisecond, 50*time.Millisecond }
+		short := func(cfg *Config) { cfg.Timeout, cfg.Grace = time.Second, time.Second } // a shell on a busy machine needs time for its trap
 		down := func(cfg *Config) { cfg.Teardown = []string{"sh", "-c", "echo down"} }
 		r := inDirectory(t, way, "trap '' TERM; while :; do sleep 0.01; done", short, down)
 		if !r.TimedOut || r.Signal != syscall.SIGKILL || r.err != nil || r.log != "down\n" {
 			t.Errorf("a command that does not heed SIGTERM: %+v, %v, log %q", r.Status, r.err, r.log)
 		}
-		inDirectory(t, way, "trap 'echo bye; exit 4' TERM; while :; do sleep 0.01; done", func(cfg *Config) { cfg.Timeout, cfg.Stderr = 200*time.Millisecond, nil }).want(t, 4, "bye")
+		inDirectory(t, way, "trap 'echo bye; exit 4' TERM; while :; do sleep 0.01; done", func(cfg *Config) { cfg.Timeout, cfg.Stderr = time.Second, nil }).want(t, 4, "bye")
 		signals := make(chan os.Signal, 1)
 		signals <- syscall.SIGHUP
 		if r := inDirectory(t, way, "sleep 60", func(cfg *Config) { cfg.Signals = signals }); r.Signal != syscall.SIGHUP {
