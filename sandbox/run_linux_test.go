@@ -149,6 +149,8 @@ func TestSetupAndTeardown(t *testing.T) {
 func TestTimeout(t *testing.T) {
 	requireSandbox(t)
 	short := func(cfg *Config) { cfg.Timeout, cfg.Grace = 50*time.Millisecond, 100*time.Millisecond }
+	// A shell on a busy machine needs time for its trap.
+	patient := func(cfg *Config) { cfg.Timeout, cfg.Grace = time.Second, time.Second }
 	t.Run("a command that listens ends by SIGTERM", func(t *testing.T) {
 		r := shell(t, "sleep 100", short)
 		if !r.TimedOut || r.Signal != syscall.SIGTERM || r.Killed {
@@ -156,14 +158,14 @@ func TestTimeout(t *testing.T) {
 		}
 	})
 	t.Run("one that does not by SIGKILL, with its tear-down", func(t *testing.T) {
-		r := shell(t, "trap '' TERM; while :; do sleep 1; done", short, func(cfg *Config) { cfg.Teardown = []string{"echo", "done"} })
+		r := shell(t, "trap '' TERM; while :; do sleep 1; done", patient, func(cfg *Config) { cfg.Teardown = []string{"echo", "done"} })
 		if !r.TimedOut || r.Signal != syscall.SIGKILL || r.log != "done\n" {
 			t.Errorf("got %+v, log %q", r.Status, r.log)
 		}
 	})
 	t.Run("the set-up does not count", func(t *testing.T) {
 		r := shell(t, "exit 4", func(cfg *Config) {
-			cfg.Timeout, cfg.Setup = 300*time.Millisecond, []string{"sleep", "0.4"}
+			cfg.Timeout, cfg.Setup = time.Second, []string{"sleep", "1.1"}
 		})
 		if r.TimedOut || r.ExitCode != 4 {
 			t.Errorf("got %+v", r.Status)
@@ -215,7 +217,7 @@ func TestCancellation(t *testing.T) {
 		}
 	})
 	t.Run("during the set-up leaves the command out", func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		r := start(t, ctx, func(cfg *Config) {
 			cfg.Args, cfg.Setup, cfg.Grace = []string{"echo", "ran"}, []string{"sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.01; done"}, 5*time.Second
