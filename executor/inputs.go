@@ -15,6 +15,8 @@ type Inputs struct {
 	Function digest.Function
 	// Trees reads the directories of trees that are in the store.
 	Trees digest.Source
+	// Indexes keeps the stat indexes for more scans; nil keeps none.
+	Indexes *digest.Indexes
 	// IndexFile names the file of the stat index for a root.
 	IndexFile func(root string) string
 	// WriteIndex replaces such a file as a whole.
@@ -38,7 +40,7 @@ func (in Inputs) scanRoot(ctx context.Context, a *action.Action, tools []string)
 		return digest.FromEntries(in.Function, nil)
 	}
 	file := in.IndexFile(a.Root)
-	index := digest.LoadIndex(file, in.Function)
+	index := in.Indexes.Load(file, in.Function)
 	tree, err := digest.Scan(ctx, a.Root, digest.ScanOptions{
 		Function: in.Function, Patterns: a.Inputs, Exclude: excluded(a, tools), Index: index,
 	})
@@ -46,7 +48,7 @@ func (in Inputs) scanRoot(ctx context.Context, a *action.Action, tools []string)
 		return nil, fmt.Errorf("read the inputs: %w", err)
 	}
 	// The index is advice: when it cannot be written the next scan is slower.
-	_ = index.Save(func(data []byte) error { return in.WriteIndex(file, data) })
+	_ = in.Indexes.Done(index, func(data []byte) error { return in.WriteIndex(file, data) })
 	return tree, nil
 }
 

@@ -73,6 +73,7 @@ func build(ctx context.Context, command *cli.Command, o *buildOptions) error {
 	go b.signals.relay(ctx, passed)
 	begin := time.Now()
 	reports := b.plan().All(ctx)
+	b.shop.saveIndexes()
 	if b.leaves {
 		defer b.shop.leaveWork()
 	}
@@ -125,6 +126,7 @@ func newBuilding(ctx context.Context, command *cli.Command, o *buildOptions) (*b
 	if o.outputTo != "" && o.outputTo != executor.OutputNone {
 		o.outputTo = absolute(here, o.outputTo)
 	}
+	b.shop.indexes = digest.NewIndexes()
 	b.line = b.shop.executor(b.shop.runner())
 	b.spools = make([]spool, len(b.graph.Nodes))
 	return b, b.prepare(ctx, args[1:])

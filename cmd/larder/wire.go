@@ -39,6 +39,8 @@ type workshop struct {
 	// background allows to leave work to a detached process.
 	background bool
 	sandbox    local.Kind
+	// indexes are set for a process that runs many actions.
+	indexes *digest.Indexes
 }
 
 // openWorkshop reads the settings for root and opens the store.
@@ -78,7 +80,7 @@ func openForRun(command *cli.Command, root string) (*workshop, error) {
 		return nil, err
 	}
 	to := journal.Open(layout)
-	return &workshop{configured, layout, to, cas.Open(layout, fn), named.Open(layout, to), payload.Open(layout, to), broken, detached, kind}, nil
+	return &workshop{configured, layout, to, cas.Open(layout, fn), named.Open(layout, to), payload.Open(layout, to), broken, detached, kind, nil}, nil
 }
 
 func digestFunction(configured settings) (digest.Function, error) {
@@ -99,7 +101,7 @@ func digestFunction(configured settings) (digest.Function, error) {
 // executor wires the pipeline around a runner.
 func (w *workshop) executor(runner executor.Runner) *executor.Executor {
 	inputs := executor.Inputs{
-		Function: w.blobs.Function(), Trees: w.blobs, IndexFile: w.indexFile,
+		Function: w.blobs.Function(), Trees: w.blobs, Indexes: w.indexes, IndexFile: w.indexFile,
 		WriteIndex: func(file string, data []byte) error { return w.layout.WriteFile(file, data, 0o644) },
 	}
 	kept := results.NewCounted(localResults, results.NewChecked(results.NewFiles(w.layout), w.blobs), w.journal)
@@ -114,9 +116,15 @@ func (w *workshop) runner() *local.Runner {
 		Layout: w.layout, Blobs: w.blobs, Named: w.named, Journal: w.journal,
 		Payloads: w.payloads, CopyPayload: w.copyInBackground, LookPayload: lookPayload,
 		Path: filepath.SplitList(os.Getenv("PATH")), Home: home, Env: os.Getenv,
-		ProgramIndex: w.indexFile("programs"), Grace: grace / 2, Program: program,
+		ProgramIndex: w.indexFile("programs"), Indexes: w.indexes, Grace: grace / 2, Program: program,
 		Spares: []string{os.TempDir(), "/dev/shm"}, Broken: w.broken, Untended: !w.background, Sandbox: w.sandbox,
 	})
+}
+
+// saveIndexes writes the indexes that are kept in memory. They are advice: when one
+// cannot be written the next scan is slower.
+func (w *workshop) saveIndexes() {
+	_ = w.indexes.Save(func(file string, data []byte) error { return w.layout.WriteFile(file, data, 0o644) })
 }
 
 // indexFile names the stat index of a root.

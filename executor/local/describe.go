@@ -65,20 +65,22 @@ func (r *Runner) states(s scene) func(ctx context.Context) ([]action.Property, e
 	var asked atomic.Bool
 	return func(ctx context.Context) ([]action.Property, error) {
 		look := func(p payloadSource, ctx context.Context) (payload.Source, error) { return p.look(ctx) }
-		index := digest.LoadIndex(r.config.ProgramIndex, r.config.Blobs.Function())
+		index := r.config.Indexes.Load(r.config.ProgramIndex, r.config.Blobs.Function())
+		host := func() string { return packageState(index) }
 		if !asked.Swap(true) {
+			host = func() string { return r.hostState(index) }
 			look = func(p payloadSource, _ context.Context) (payload.Source, error) { return p.first() }
 			// The index is advice: when it cannot be written the next look is slower.
 			// Later looks go on when the run has ended, so they leave nothing.
 			defer func() {
-				_ = index.Save(func(data []byte) error { return r.config.Layout.WriteFile(r.config.ProgramIndex, data, 0o644) })
+				_ = r.config.Indexes.Done(index, func(data []byte) error { return r.config.Layout.WriteFile(r.config.ProgramIndex, data, 0o644) })
 			}()
 		}
 		large, err := payloadProperties(ctx, s.payloads, look)
 		if err != nil {
 			return nil, err
 		}
-		properties, err := toolStates(ctx, s.found, index)
+		properties, err := toolStates(ctx, s.found, index, host)
 		return slices.Concat(properties, large, s.isolation.properties()), err
 	}
 }
@@ -95,10 +97,21 @@ func (f found) folders() []string {
 	return folders
 }
 
-func toolStates(ctx context.Context, seen found, index *digest.Index) ([]action.Property, error) {
+// hostState is the state of what the host has installed. A runner that keeps its
+// indexes takes it once, for all actions: what is installed later is noticed
+// after the action, when the state is taken again.
+func (r *Runner) hostState(index *digest.Index) string {
+	if r.config.Indexes == nil {
+		return packageState(index)
+	}
+	r.host.Do(func() { r.hostIs = packageState(index) })
+	return r.hostIs
+}
+
+func toolStates(ctx context.Context, seen found, index *digest.Index, host func() string) ([]action.Property, error) {
 	var properties []action.Property
 	if !seen.bare {
-		properties = append(properties, action.Property{Name: "larder-host", Value: packageState(index)})
+		properties = append(properties, action.Property{Name: "larder-host", Value: host()})
 	}
 	if seen.program != "" {
 		program, err := digest.FileDigest(seen.program, index)

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -48,6 +49,8 @@ type Config struct {
 	Env  func(name string) string
 	// ProgramIndex is the file of the stat index for programs and packages.
 	ProgramIndex string
+	// Indexes keeps that index for more actions; nil does not.
+	Indexes *digest.Indexes
 	// Grace is how long a process has between SIGTERM and SIGKILL.
 	Grace time.Duration
 	// Program is the file of this program, for scripts that start it again.
@@ -70,6 +73,8 @@ type Config struct {
 type Runner struct {
 	config Config
 	begun  atomic.Pointer[early] // by Begin, until its action is described
+	host   sync.Once             // see hostState
+	hostIs string
 }
 
 // New returns a runner.

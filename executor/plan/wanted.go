@@ -1,6 +1,11 @@
 package plan
 
-import "path/filepath"
+import (
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
 
 // Wanted tells, by place in Nodes, whose outputs are what a build is for: those
 // of the named actions, or of the targets of the plan, or when there are none of
@@ -36,13 +41,64 @@ func (g *Graph) HideOutputs() {
 	for i := range g.Nodes {
 		if a := g.Nodes[i].Action; a != nil {
 			for _, output := range a.Outputs {
-				made[a.Root] = append(made[a.Root], filepath.Join(a.Root, output.String()))
+				made[a.Root] = append(made[a.Root], output.String())
 			}
 		}
 	}
+	for root := range made {
+		slices.Sort(made[root])
+		made[root] = slices.Compact(made[root])
+	}
 	for i := range g.Nodes {
-		if a := g.Nodes[i].Action; a != nil && len(a.Inputs) > 0 {
-			a.NoInputs = made[a.Root]
+		a := g.Nodes[i].Action
+		if a == nil {
+			continue
+		}
+		for _, output := range near(made[a.Root], a.Inputs) {
+			a.NoInputs = append(a.NoInputs, filepath.Join(a.Root, output))
 		}
 	}
+}
+
+// near returns, of sorted paths, those that are on the way to what patterns find,
+// or below: a large plan has too many to go through all of them for each action.
+func near(paths, patterns []string) []string {
+	var found []string
+	for _, pattern := range patterns {
+		folder := folderOf(pattern)
+		if folder == "" {
+			return paths
+		}
+		for above := folder; above != "."; above = path.Dir(above) {
+			if _, isOne := slices.BinarySearch(paths, above); isOne {
+				found = append(found, above)
+			}
+		}
+		from, _ := slices.BinarySearch(paths, folder+"/")
+		for _, one := range paths[from:] {
+			if !strings.HasPrefix(one, folder+"/") {
+				break
+			}
+			found = append(found, one)
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// folderOf returns a path at which, or below which, is all that an input pattern
+// can find, or "" when that may be anywhere.
+func folderOf(pattern string) string {
+	text := strings.TrimPrefix(pattern, "!")
+	if strings.HasPrefix(text, "./") {
+		text = text[1:]
+	}
+	if !strings.Contains(strings.TrimSuffix(text, "/"), "/") {
+		return "" // a name, at any level
+	}
+	if wild := strings.IndexAny(text, `*?[\`); wild >= 0 {
+		text = text[:wild]
+		text = text[:strings.LastIndex(text, "/")+1]
+	}
+	return strings.Trim(text, "/ ")
 }
