@@ -48,6 +48,9 @@ func begin(cfg *Config, look func() View, targets []string) (*Ahead, error) {
 	a.cfg.View = look()
 	if a.facts, err = surveyHost(&a.cfg); err == nil {
 		plan.planBase(&a.cfg, a.facts, targets)
+		err = plan.fits()
+	}
+	if err == nil {
 		err = a.box.tell(request{kind: requestBase})
 	}
 	if err != nil {
@@ -146,10 +149,7 @@ func (a *Ahead) plans(cfg *Config) error {
 			return configError("the mounts at %v cannot be put in an order", cfg.targets())
 		}
 	}
-	if a.plan.arena.full {
-		return configError("arguments, environment and mounts take more than %d MiB; make them fewer", arenaSize>>20)
-	}
-	return nil
+	return a.plan.fits()
 }
 
 func (cfg *Config) view() View { return cfg.View }

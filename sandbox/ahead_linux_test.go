@@ -134,3 +134,17 @@ func TestTooMuchForAProgramIsSaid(t *testing.T) {
 		t.Errorf("got %v", r.err)
 	}
 }
+
+// What did not fit is in memory that is not for process 1, so that never begins.
+func TestTooMuchOfAViewIsSaid(t *testing.T) {
+	requireSandbox(t)
+	large := make([]byte, arenaSize/2)
+	view := View{Files: []File{{Path: "/first", Content: large}, {Path: "/second", Content: large}}}
+	a, err := Start(Config{}, func() View { return view })
+	if !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "32 MiB") {
+		t.Errorf("got %v", err)
+	}
+	if a != nil {
+		a.Close()
+	}
+}

@@ -65,6 +65,20 @@ func TestDirectoryHasNoPrivileges(t *testing.T) {
 	inDirectory(t, "linux", "ulimit -n; ulimit -c; ls /proc/self/fd | tr '\\n' ' '").want(t, 0, "1024\n0\n0 1 2 3")
 }
 
+// Process 1 may have privileges that the command has not, as those of root.
+func TestDirectoryKeepsTheMemoryOfTheCaller(t *testing.T) {
+	script := "exec 2>/dev/null; for file in mem environ maps; do (: </proc/$PPID/$file) && echo $file; done; true"
+	for name, limits := range map[string]Limits{"plain": {}, "memory": {Memory: 1 << 30}} {
+		t.Run(name, func(t *testing.T) {
+			inDirectory(t, "linux", script, func(cfg *Config) { cfg.Limits = limits }).want(t, 0, "")
+			inDirectory(t, "linux", script, func(cfg *Config) {
+				cfg.Args, cfg.Setup = []string{"true"}, []string{"sh", "-c", script}
+				cfg.Log, cfg.Limits = cfg.Stdout, limits
+			}).want(t, 0, "")
+		})
+	}
+}
+
 func TestDirectoryExitCodesAndSignals(t *testing.T) {
 	bothWays(t, func(t *testing.T, way string) {
 		inDirectory(t, way, "exit 37").want(t, 37, "")

@@ -301,6 +301,8 @@ func nested() map[string]string {
 		"cgroups":          "mount -t cgroup2 none /tmp",
 		"disk":             "mount -t ext4 /dev/vda /tmp",
 		"trace process 1":  "cat /proc/1/syscall",
+		"all niceness":     "renice 7 -u 0",
+		"all disk access":  "ionice -c 3 -u 0",
 	}
 }
 

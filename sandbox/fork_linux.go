@@ -26,8 +26,7 @@ func afterFork()
 //go:noescape
 func vforkClone(number, first, second uintptr) uintptr
 
-// cloneOnto makes the system call clone, whose flags hold CLONE_VM, with a stack of
-// its own for the child, which goes on at entry with m and o in the first two
+// cloneOnto makes the system call clone with a stack of its own for the child, which goes on at entry with m and o in the first two
 // registers of Go's calls. It returns in the parent only: the id of the child, or
 // a negative errno.
 //
@@ -41,10 +40,10 @@ func entryOf(function func(*memory, *orders)) uintptr {
 	return **(**uintptr)(unsafe.Pointer(&function))
 }
 
-// fork starts process 1 of a new sandbox. It shares the memory of the caller and
-// uses nothing of it but the code and the arena of p, in which its stack is as
-// well: a copy of the memory would cost the caller a page fault for each page
-// that it writes to while process 1 is there. All signals are blocked in it.
+// fork starts process 1 of a new sandbox. With CLONE_VM it shares the memory of the
+// caller: a copy costs the caller a page fault for each page that it writes to while
+// process 1 is there. It uses nothing of it but the code and the arena of p, in which
+// its stack is as well. All signals are blocked in it.
 //
 //go:norace
 //go:nocheckptr

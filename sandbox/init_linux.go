@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Everything in this file runs in process 1, which shares the memory of the
+// Everything in this file runs in process 1, which mostly shares the memory of the
 // calling process, but no Go runtime. So: raw system calls only, no allocation,
 // no growth of the stack, no locks, no stores of pointers, nothing of Go's heap.
 // All memory that is written is in an arena.

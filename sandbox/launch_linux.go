@@ -62,9 +62,11 @@ func (b *box) birth() error {
 	return nil
 }
 
+// cloneFlags make process 1. In a directory it has a copy of the memory of the caller:
+// it has no capabilities there, so whoever else has none could trace it.
 func cloneFlags(cfg *Config) uintptr {
 	if cfg.Isolation == Directory {
-		return uintptr(unix.CLONE_VM | int(unix.SIGCHLD))
+		return uintptr(unix.SIGCHLD)
 	}
 	flags := unix.CLONE_VM | unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | int(unix.SIGCHLD)
 	if cfg.Network == NetworkNone {

@@ -64,9 +64,12 @@ func (t *table) planApart(cfg *Config, f facts, p *program) {
 
 // planAmong is the first part for a directory: process 1 is one of the processes
 // of the machine, and the kernel gives it those of its own whose parents are gone.
+// Its memory, which is a copy, is not for them to read. They have theirs back with
+// their execve.
 func (t *table) planAmong(m *memory) {
 	t.holdNothing()
 	t.at(stageSuper, "")
+	t.call(unix.SYS_PRCTL, num(unix.PR_SET_DUMPABLE), num(0), num(0), num(0), num(0))
 	t.call(unix.SYS_PRCTL, num(unix.PR_SET_CHILD_SUBREAPER), num(1), num(0), num(0), num(0))
 	m.children = t.text("/proc/thread-self/children").value
 }

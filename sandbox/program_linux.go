@@ -58,6 +58,14 @@ func newProgram() (*program, error) {
 	return p, nil
 }
 
+// fits says when the plan is larger than its arena. Process 1 must not see it then.
+func (p *program) fits() error {
+	if p.arena.full {
+		return configError("arguments, environment, files and mounts take more than %d MiB; make them fewer", arenaSize>>20)
+	}
+	return nil
+}
+
 // process is one of the three stages as messages name it.
 type process struct {
 	program string // as the caller named it

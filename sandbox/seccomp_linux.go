@@ -28,6 +28,9 @@ const (
 // verdict is what happens to a system call.
 type verdict uint32
 
+// ioprioWhoUser names all processes of a user to ioprio_set.
+const ioprioWhoUser = 3
+
 const allowed verdict = unix.SECCOMP_RET_ALLOW
 
 func refused(errno syscall.Errno) verdict { return verdict(unix.SECCOMP_RET_ERRNO | uint32(errno)) }
@@ -127,14 +130,23 @@ func rules(cfg *Config) []rule {
 		rule{number: unix.SYS_SOCKETPAIR, body: oneOf(0, allowed, refused(syscall.EAFNOSUPPORT), unix.AF_UNIX)},
 	)
 	// Process 1 ends the sandbox. It runs as the same user, who may change it.
-	for number, index := range map[uint32]uint32{
-		unix.SYS_PRLIMIT64: 0, unix.SYS_SCHED_SETSCHEDULER: 0, unix.SYS_SCHED_SETATTR: 0, unix.SYS_SCHED_SETPARAM: 0,
-		unix.SYS_SCHED_SETAFFINITY: 0, unix.SYS_SETPRIORITY: 1, unix.SYS_IOPRIO_SET: 1,
+	for _, number := range []uint32{
+		unix.SYS_PRLIMIT64, unix.SYS_SCHED_SETSCHEDULER, unix.SYS_SCHED_SETATTR, unix.SYS_SCHED_SETPARAM, unix.SYS_SCHED_SETAFFINITY,
 	} {
-		policy = append(policy, rule{number: number, body: oneOf(index, refused(syscall.EPERM), allowed, 1)})
+		policy = append(policy, rule{number: number, body: oneOf(0, refused(syscall.EPERM), allowed, 1)})
 	}
+	policy = append(policy,
+		rule{number: unix.SYS_SETPRIORITY, body: notOfUser(unix.PRIO_USER)},
+		rule{number: unix.SYS_IOPRIO_SET, body: notOfUser(ioprioWhoUser)},
+	)
 	slices.SortFunc(policy, func(a, b rule) int { return int(a.number) - int(b.number) })
 	return policy
+}
+
+// notOfUser refuses a call for process 1, and for all of a user, which it is one of.
+func notOfUser(user uint32) []instruction {
+	code := []instruction{argument(0), {op: unix.BPF_JMP | unix.BPF_K | unix.BPF_JEQ, no: 1, constant: user}, ret(refused(syscall.EPERM))}
+	return append(code, oneOf(1, refused(syscall.EPERM), allowed, 1)...)
 }
 
 // oneOf answers yes when the argument is one of values, else no.

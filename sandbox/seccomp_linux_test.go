@@ -62,6 +62,9 @@ func TestFilter(t *testing.T) {
 		"limits of its own":    {decide(t, nativeArch, unix.SYS_PRLIMIT64, 0), allowed},
 		"limits of process 1":  {decide(t, nativeArch, unix.SYS_PRLIMIT64, 1), denied},
 		"niceness of another":  {decide(t, nativeArch, unix.SYS_SETPRIORITY, 0, 1), denied},
+		"niceness of all":      {decide(t, nativeArch, unix.SYS_SETPRIORITY, unix.PRIO_USER, 0), denied},
+		"its own niceness":     {decide(t, nativeArch, unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, 0), allowed},
+		"disk access of all":   {decide(t, nativeArch, unix.SYS_IOPRIO_SET, ioprioWhoUser, 0), denied},
 		"other architecture":   {decide(t, unix.AUDIT_ARCH_I386, 3), denied},
 		"x32":                  {decide(t, nativeArch, 0x40000000|unix.SYS_READ), denied},
 	} {
