@@ -26,9 +26,9 @@ func afterFork()
 //go:noescape
 func vforkClone(number, first, second uintptr) uintptr
 
-// cloneOnto makes the system call clone with a stack of its own for the child, which goes on at entry with m and o in the first two
-// registers of Go's calls. It returns in the parent only: the id of the child, or
-// a negative errno.
+// cloneOnto makes the system call clone with a stack of its own for the child, which
+// goes on at entry with m and o in the first two registers of Go's calls. It returns
+// in the parent only: the id of the child, or a negative errno.
 //
 //go:noescape
 func cloneOnto(flags, stack, entry uintptr, m *memory, o *orders) uintptr

@@ -182,3 +182,64 @@ func manyAtOnce(t *testing.T, ctx context.Context, many int) chan error {
 	}
 	return ended
 }
+
+// TestMemoryOfTheCallerStaysWhole: process 1 shares it, so while sandboxes of all
+// outcomes begin and end, others allocate, the collector runs, and signals come.
+func TestMemoryOfTheCallerStaysWhole(t *testing.T) {
+	requireSandbox(t)
+	var over atomic.Bool
+	var beside, runs sync.WaitGroup
+	for range 2 {
+		beside.Go(func() { churn(t, &over) })
+	}
+	view, outcomes := SystemView(), []func(*Config, context.CancelFunc){
+		func(cfg *Config, cancel context.CancelFunc) { time.AfterFunc(4*time.Millisecond, cancel) },
+		func(cfg *Config, _ context.CancelFunc) { cfg.Args = []string{"/nowhere"} },
+		func(cfg *Config, _ context.CancelFunc) {
+			cfg.Overlays = []Overlay{{Target: WorkDir, Lowers: []string{"/nowhere"}}}
+		},
+		func(cfg *Config, _ context.CancelFunc) {
+			cfg.Setup, cfg.Teardown = []string{"false"}, []string{"true"}
+		},
+		func(cfg *Config, _ context.CancelFunc) { cfg.Timeout = time.Millisecond },
+		func(cfg *Config, _ context.CancelFunc) { cfg.Limits.Memory = 1 << 30 },
+	}
+	for first := range 4 {
+		runs.Go(func() {
+			for i := range long(40, 1000) {
+				ctx, cancel := context.WithCancel(t.Context())
+				cfg := Config{View: view, Args: []string{"sh", "-c", "exit 3"}, Grace: 20 * time.Millisecond}
+				outcomes[(first+i)%len(outcomes)](&cfg, cancel)
+				if status, err := Run(ctx, cfg); status.Stuck || errors.Is(err, ErrLost) {
+					t.Errorf("run %d: %+v, %v", i, status, err)
+				}
+				cancel()
+			}
+		})
+	}
+	runs.Wait()
+	over.Store(true)
+	beside.Wait()
+}
+
+// churn makes lists of maps and garbage, interrupts itself, and looks whether the
+// lists stay as they were made.
+func churn(t *testing.T, over *atomic.Bool) {
+	type node struct {
+		next  *node
+		names map[int]string
+	}
+	for !over.Load() {
+		var list *node
+		for i := range 500 {
+			list = &node{list, map[int]string{i: strings.Repeat("x", i)}}
+		}
+		_ = syscall.Kill(os.Getpid(), syscall.SIGURG) // as the scheduler does; this process is there
+		for i := 499; list != nil; i, list = i-1, list.next {
+			if len(list.names[i]) != i {
+				t.Errorf("node %d has %v", i, list.names)
+				return
+			}
+		}
+	}
+}
