@@ -21,10 +21,11 @@
 //
 // First a plan, then its effect. The plan is a table of system calls with all
 // their arguments; making it needs no kernel and is tested without one. The
-// effect is one clone of the calling process whose child, on a stack of its own
-// in the same memory, works through the table with raw system calls. That child stays as process 1 of the new pid
-// namespace: it starts the set-up, the command and the tear-down one after the
-// other, reaps what they leave, and reports on a socket. No helper program is
+// effect is one clone of the calling process whose child, on a stack of its own in
+// the same memory, works through the table with raw system calls. That child stays
+// as process 1 of the new pid namespace: it starts the set-up, the command and the
+// tear-down one after the other, reaps what they leave, and reports on a socket. In
+// a [Directory] it has a copy of the memory instead. No helper program is
 // executed, which is where other sandboxes spend most of their time.
 //
 // # Life and death
