@@ -158,17 +158,21 @@ func manyAtOnce(t *testing.T, ctx context.Context, many int) chan error {
 		t.Fatal(err)
 	}
 	defer ready.Close()
-	defer says.Close()
+	var all sync.WaitGroup
 	view := SystemView()
 	for range many {
-		go func() {
+		all.Go(func() {
 			status, err := Run(ctx, Config{View: view, Args: []string{"sh", "-c", "echo; exec sleep 1000"}, Stdout: says, Grace: 10 * time.Millisecond})
 			if err == nil && !status.Killed {
 				err = fmt.Errorf("it ended by itself: %+v", status)
 			}
 			ended <- err
-		}()
+		})
 	}
+	go func() {
+		all.Wait()
+		says.Close()
+	}()
 	if err := ready.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 		t.Fatal(err)
 	}
