@@ -131,7 +131,8 @@ func TestManySandboxesAtOnce(t *testing.T) {
 	runs := manyAtOnce(t, ctx, many)
 	perFile, perMemory := float64(openFiles(t)-files)/float64(many), (resident(t)-memory)/many
 	t.Logf("%d sandboxes at once: %.2f open files and %d KiB each in their creator", many, perFile, perMemory>>10)
-	if perFile > 3 || perMemory > 256<<10 {
+	// Alone it is below 256 KiB; the race detector has its own idea of memory.
+	if perFile > 3 || perMemory > 1<<20 {
 		t.Errorf("each costs %.2f open files and %d bytes", perFile, perMemory)
 	}
 	end()
