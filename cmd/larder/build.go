@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"syscall"
 	"time"
@@ -39,6 +40,8 @@ func buildCommand() *cli.Command {
 			textFlag("root", &o.root, "host `DIR` that roots in the plan are relative to (default: the current directory)", "C"),
 			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Destination: &o.jobs, Usage: "most actions at one time, `N` (default: the number of processors)", Action: someJobs},
 			&cli.BoolFlag{Name: "keep-going", Aliases: []string{"k"}, Destination: &o.keepGoing, Usage: "after a failure, run all that does not need what failed"},
+			textFlag("json", &o.json, "write a record of each action to `FILE` as it ends, one a line (-: standard output)"),
+			textFlag("trace", &o.trace, "write what took how long to `FILE`, as Chrome trace events"),
 			textFlag("output-to", &o.outputTo, "write outputs to `DIR` instead; none keeps only their digests"),
 			textFlag("results", &o.results, "`USE` of kept results: off, read, write or read-write (the default)"),
 			&cli.BoolFlag{Name: "no-cache", Destination: &o.noCache, Usage: "the same as --results off"},
@@ -72,10 +75,17 @@ func build(ctx context.Context, command *cli.Command, o *buildOptions) error {
 	defer stop()
 	go b.signals.relay(ctx, passed)
 	begin := time.Now()
-	reports := b.plan().All(ctx)
+	work := b.plan()
+	reports := work.All(ctx)
 	b.shop.saveIndexes()
+	b.remember(reports)
 	if b.leaves {
 		defer b.shop.leaveWork()
+	}
+	if err := b.close(); err != nil {
+		complain(err)
+		_ = b.sum(reports, time.Since(begin))
+		return exitCode(codeFailed)
 	}
 	return b.sum(reports, time.Since(begin))
 }
@@ -93,8 +103,14 @@ type building struct {
 	line    *executor.Executor
 	signals *fanOut
 	spools  []spool // by node
-	count   int     // nodes that have ended
-	leaves  bool    // there is work for later
+	tracks  []*track
+	trace   *tracer
+	records *records
+	history plan.History
+	past    string             // its file
+	output  func(i int) string // what a node has made
+	count   int                // nodes that have ended
+	leaves  bool               // there is work for later
 }
 
 // newBuilding reads the plan and opens the store.
@@ -128,8 +144,40 @@ func newBuilding(ctx context.Context, command *cli.Command, o *buildOptions) (*b
 	}
 	b.shop.indexes = digest.NewIndexes()
 	b.line = b.shop.executor(b.shop.runner())
-	b.spools = make([]spool, len(b.graph.Nodes))
-	return b, b.prepare(ctx, args[1:])
+	b.spools, b.tracks = make([]spool, len(b.graph.Nodes)), make([]*track, len(b.graph.Nodes))
+	if err := b.prepare(ctx, here, args[1:]); err != nil {
+		return nil, err
+	}
+	return b, b.open(absolute(here, args[0]))
+}
+
+// open begins the files that are written while the build goes on, and reads what
+// is known of builds before.
+func (b *building) open(planFile string) (err error) {
+	b.past = b.shop.historyFile(planFile)
+	text, _ := os.ReadFile(b.past) // it is advice
+	b.history = plan.ParseHistory(text)
+	if b.records, err = newRecords(b.options.json); err != nil {
+		return err
+	}
+	b.trace, err = newTracer(b.options.trace)
+	return err
+}
+
+func (b *building) close() error { return errors.Join(b.records.close(), b.trace.close()) }
+
+// remember keeps what the build has taught for the next one. When that cannot be
+// written the next one knows less.
+func (b *building) remember(reports []plan.Report) {
+	if text, err := b.history.After(b.graph, reports); err == nil {
+		_ = b.shop.layout.WriteFile(b.past, text, 0o644)
+	}
+}
+
+// historyFile is where the history of a plan is.
+func (w *workshop) historyFile(planFile string) string {
+	name := digest.Of(digest.BLAKE3, []byte(planFile)).Hash()[:32]
+	return filepath.Join(w.layout.Index(), "plan-"+name+w.layout.Owner())
 }
 
 // readPlan reads and checks a plan. What is wrong is one line each, with its place.
@@ -175,11 +223,11 @@ func planError(path string, err error) error {
 
 // prepare checks what the plan asks of the host before anything runs, and finds
 // out whose outputs are wanted.
-func (b *building) prepare(ctx context.Context, targets []string) error {
+func (b *building) prepare(ctx context.Context, here string, targets []string) error {
 	home, _ := os.UserHomeDir()
 	roots := map[string]error{}
 	b.wanted = b.graph.Wanted(targets...)
-	b.graph.HideOutputs()
+	b.graph.HideOutputs(b.options.ownFiles(here)...)
 	for _, i := range b.order {
 		node := &b.graph.Nodes[i]
 		if node.Action == nil {
@@ -196,21 +244,41 @@ func (b *building) prepare(ctx context.Context, targets []string) error {
 			return fmt.Errorf("action %q: %w", node.Plan.Name, err)
 		}
 	}
-	return nil
+	to := b.options.outputTo
+	if to == executor.OutputNone {
+		return nil
+	}
+	return b.graph.Clash(b.wanted, to)
 }
 
 // plan is the build as the scheduler takes it.
 func (b *building) plan() *plan.Build {
-	limits := plan.Limits{Jobs: b.options.jobs}
+	limits := plan.Limits{Jobs: b.options.jobs, Memory: memoryOfMachine()}
 	if limits.Jobs == 0 {
 		limits.Jobs = runtime.NumCPU()
 	}
-	return &plan.Build{
+	work := &plan.Build{
 		Graph: b.graph, Order: b.order, Limits: limits, KeepGoing: b.options.keepGoing, Stop: b.signals.stop,
-		Trees:   plan.Trees{Function: b.shop.blobs.Function(), Source: b.shop.blobs, Sink: digest.Sink(b.shop.blobs.Add)},
-		Request: b.request, Run: b.line.Run, Done: b.done,
+		Trees: plan.Trees{Function: b.shop.blobs.Function(), Source: b.shop.blobs, Sink: digest.Sink(b.shop.blobs.Add)},
+		Took:  b.history.Took(b.graph), Request: b.request, Run: b.line.Run, Deliver: b.deliver, Begin: b.begin, Done: b.done,
 	}
+	b.output = work.Output
+	return work
 }
+
+// deliver writes what a target without an action has merged.
+func (b *building) deliver(ctx context.Context, i int, root digest.Digest) error {
+	to := cmp.Or(b.options.outputTo, b.base)
+	if !b.wanted[i] || to == executor.OutputNone {
+		return nil
+	}
+	if err := b.shop.blobs.Export(ctx, digest.Entry{Kind: digest.KindDirectory, Digest: root}, to); err != nil {
+		return fmt.Errorf("hand over what action %q has merged: %w", b.graph.Nodes[i].Plan.Name, err)
+	}
+	return nil
+}
+
+func (b *building) begin(i int) { b.tracks[i] = b.trace.begin(b.graph.Nodes[i].Plan.Name) }
 
 // request is what this run of an action is to be like.
 func (b *building) request(i int) executor.Request {
@@ -220,6 +288,12 @@ func (b *building) request(i int) executor.Request {
 		Results: b.policy, WithKey: b.options.json != "", OutputTo: executor.OutputNone, Signals: b.signals.add(i),
 		Streams: executor.Streams{Stdout: &spool.stdout, Stderr: &spool.stderr},
 		Say:     func(text string) { fmt.Fprintf(os.Stderr, "larder: %s: %s\n", name, text) },
+	}
+	if track := b.tracks[i]; track != nil {
+		request.Observe = track.observe
+	}
+	if b.options.json == "-" {
+		request.Streams.Stdout = &spool.stderr
 	}
 	if b.wanted[i] {
 		request.OutputTo = b.options.outputTo

@@ -16,38 +16,51 @@ import (
 func (b *building) done(report plan.Report) {
 	b.signals.remove(report.Node)
 	b.count++
-	node := &b.graph.Nodes[report.Node]
+	if result := report.Result; result != nil {
+		result.ExitCode = exitCodeOf(result, report.Err)
+		b.tracks[report.Node].end(outcome(result))
+	} else {
+		b.tracks[report.Node].end(nil)
+	}
+	name, why := b.graph.Nodes[report.Node].Plan.Name, b.why(report)
 	if report.State != plan.Left {
-		fmt.Fprintf(os.Stderr, "[%d/%d] %s: %s\n", b.count, len(b.order), node.Plan.Name, b.describe(report))
+		fmt.Fprintf(os.Stderr, "[%d/%d] %s: %s\n", b.count, len(b.order), name, b.describe(report, why))
 	}
 	spool := &b.spools[report.Node]
 	spool.stdout.empty(os.Stdout)
 	spool.stderr.empty(os.Stderr)
-	if report.Result == nil {
-		return
+	if report.Result != nil {
+		b.shop.writeDown(report.Result, report.Err)
+		b.leaves = b.leaves || published(report.Result) || report.State == plan.Ran && b.policy.Write
+		reportWarnings(report.Result)
 	}
-	b.shop.writeDown(report.Result, report.Err)
-	b.leaves = b.leaves || published(report.Result) || report.State == plan.Ran && b.policy.Write
-	reportWarnings(report.Result)
+	b.records.write(name, why, report)
+}
+
+// why says why an action ran, or did not.
+func (b *building) why(report plan.Report) string {
+	switch {
+	case report.State == plan.Skipped:
+		return "it needs " + b.graph.Nodes[report.For].Plan.Name
+	case report.Result != nil && report.Result.Cached == "no":
+		return b.history.Why(b.graph, report.Node, report.Result, b.output)
+	}
+	return ""
 }
 
 // describe says in a few words what became of an action.
-func (b *building) describe(report plan.Report) string {
+func (b *building) describe(report plan.Report, why string) string {
 	switch report.State {
 	case plan.Ran:
-		return "ran in " + seconds(report.Duration)
-	case plan.Reused:
-		return "reused"
-	case plan.Merged:
-		return "merged"
+		return fmt.Sprintf("ran in %s (%s)", seconds(report.Duration), why)
 	case plan.Failed:
 		return failureText(b.graph.Nodes[report.Node].Action, report.Result)
 	case plan.Skipped:
-		return fmt.Sprintf("not run, since it needs %s", b.graph.Nodes[report.For].Plan.Name)
+		return "not run, since " + why
 	case plan.Broken:
 		return strings.ReplaceAll("larder could not do it: "+report.Err.Error(), "\n", "\n    ")
 	}
-	return "not run"
+	return string(report.State)
 }
 
 // failureText says how an action failed.
@@ -86,7 +99,7 @@ func (b *building) sum(reports []plan.Report, took time.Duration) error {
 		}
 	}
 	if lost := slices.Concat(names[plan.Skipped], names[plan.Left]); len(lost) > 0 {
-		parts = append(parts, fmt.Sprintf("%d not run (%s)", len(lost), listed3(lost)))
+		parts = append(parts, fmt.Sprintf("%d not run (%s)", len(lost), shortList(lost)))
 	}
 	interrupted := b.interrupted()
 	if interrupted != 0 {
@@ -114,8 +127,8 @@ func stateText(state plan.State) string {
 	return string(state)
 }
 
-// listed3 names a few.
-func listed3(names []string) string {
+// shortList names a few.
+func shortList(names []string) string {
 	const most = 10
 	if len(names) > most {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)

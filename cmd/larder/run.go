@@ -48,14 +48,15 @@ func runCommand() *cli.Command {
 // run is larder run, from flags to exit code.
 func run(ctx context.Context, command *cli.Command, options *runOptions) error {
 	request, shop, err := prepare(ctx, command, options)
-	return perform(ctx, order{request, options.json, options.chosen}, shop, err)
+	return perform(ctx, order{request, options.json, options.trace, options.chosen}, shop, err)
 }
 
-// order is a request with the place for its record and the preset that it began
-// with.
+// order is a request with the places for its record and its trace, and the preset
+// that it began with.
 type order struct {
 	executor.Request
 	record string
+	trace  string
 	preset preset.Preset // the zero value is none
 }
 
@@ -75,7 +76,9 @@ func perform(ctx context.Context, o order, shop *workshop, err error) error {
 	defer stop()
 	o.Signals = signals
 	o.Say = func(text string) { fmt.Fprintf(os.Stderr, "larder: %s\n", text) }
-	result, err := shop.executor(runner).Run(ctx, o.Request)
+	result, err := traced(o.trace, o.Request, func(request executor.Request) (*action.Result, error) {
+		return shop.executor(runner).Run(ctx, request)
+	})
 	err = missedBy(o.preset, o.Action.Root, o.Action.Argv, brokenOff(ctx, err))
 	result.ExitCode = exitCodeOf(result, err)
 	shop.writeDown(result, err)
@@ -159,9 +162,7 @@ func prepare(ctx context.Context, command *cli.Command, options *runOptions) (ex
 	if err := wanted.RefuseSecrets(home, func(path string) (string, error) { return resolvePayload(ctx, path) }); err != nil {
 		return none, nil, err
 	}
-	if options.json != "" && options.json != "-" {
-		wanted.NoInputs = []string{absolute(here, options.json)}
-	}
+	wanted.NoInputs = options.ownFiles(here)
 	policy, err := resultPolicy(options, shop.settings)
 	if err != nil {
 		return none, nil, err

@@ -18,7 +18,7 @@ import (
 type runOptions struct {
 	root, outputTo, setup, teardown, network, timeout string
 	host, sandbox, keep, kept                         string
-	results, json, spec, preset                       string
+	results, json, trace, spec, preset                string
 	inputs, trees, tools, payloads, outputs, env      []string
 	appendOnly, mutable, observe                      []string
 	memory, cpuTime, outputLimit                      string
@@ -62,9 +62,21 @@ func runFlags(o *runOptions) []cli.Flag {
 		onlyFlag("exec", "local", "where to run: `local`"),
 		onlyFlag("remote-caches", "none", "named caches on a cluster: `none`"),
 		textFlag("json", &o.json, "write the result record to `FILE` (-: standard output)"),
+		textFlag("trace", &o.trace, "write what took how long to `FILE`, as Chrome trace events"),
 		textFlag("spec", &o.spec, "read the request from `FILE`; flags override it"),
 		textFlag("preset", &o.preset, "start from what suits a known tool, `NAME`; flags add to it or override it (larder help presets)"),
 	}, laterFlags()...)
+}
+
+// ownFiles are the files that larder writes for the user while it works: they are
+// no inputs.
+func (o *runOptions) ownFiles(here string) (files []string) {
+	for _, file := range []string{o.json, o.trace} {
+		if file != "" && file != "-" {
+			files = append(files, absolute(here, file))
+		}
+	}
+	return files
 }
 
 func textFlag(name string, to *string, usage string, aliases ...string) cli.Flag {
@@ -105,7 +117,7 @@ func somePids(_ context.Context, _ *cli.Command, n int) error {
 
 // laterFlags are those of the published contract that this version lacks.
 func laterFlags() []cli.Flag {
-	return append(laterSwitches("explain"), laterValues("remote", "instance", "trace")...)
+	return append(laterSwitches("explain"), laterValues("remote", "instance")...)
 }
 
 // laterSwitches are refused flags without a value.

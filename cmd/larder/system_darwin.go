@@ -20,3 +20,13 @@ func keepFiles() error {
 	}
 	return nil
 }
+
+// memoryOfMachine is how much memory there is, in bytes, or 0 when that is not
+// known.
+func memoryOfMachine() int64 {
+	bytes, err := unix.SysctlUint64("hw.memsize")
+	if err != nil {
+		return 0
+	}
+	return int64(bytes)
+}

@@ -32,3 +32,13 @@ func keepFiles() error {
 	}
 	return nil
 }
+
+// memoryOfMachine is how much memory there is, in bytes, or 0 when that is not
+// known.
+func memoryOfMachine() int64 {
+	var info unix.Sysinfo_t
+	if unix.Sysinfo(&info) != nil {
+		return 0
+	}
+	return int64(info.Totalram) * int64(info.Unit)
+}

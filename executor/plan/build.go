@@ -37,6 +37,9 @@ type Build struct {
 	Request func(i int) executor.Request
 	// Run runs a request, as [executor.Executor.Run] does.
 	Run func(context.Context, executor.Request) (*action.Result, error)
+	// Deliver, which may be nil, is given the tree of each node without an action. It
+	// is called by many goroutines; its error breaks the node.
+	Deliver func(ctx context.Context, i int, root digest.Digest) error
 	// Begin and Done, which may be nil, are told of each node, in turn. Nodes that
 	// are not run come to Done alone.
 	Begin func(i int)
@@ -126,6 +129,10 @@ func (b *Build) tell(report Report) {
 	}
 }
 
+// Output is the text of the digest of what a node has made, or empty. Done may ask
+// it of what the node needs.
+func (b *Build) Output(i int) string { return b.outputs[i].String() }
+
 // node makes one node, and reports whether it has an output.
 func (b *Build) node(ctx context.Context, i int) bool {
 	report := Report{Node: i, Start: time.Now()}
@@ -146,6 +153,9 @@ func (b *Build) node(ctx context.Context, i int) bool {
 func (b *Build) mergeOnly(ctx context.Context, report *Report) {
 	report.Merged, report.Err = b.Graph.Nodes[report.Node].Sources(ctx, b.Trees, b.outputs)
 	report.State, report.Output = Merged, report.Merged.Root
+	if report.Err == nil && b.Deliver != nil {
+		report.Err = b.Deliver(ctx, report.Node, report.Output)
+	}
 }
 
 // act runs the action of a node.

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"cmp"
+	"fmt"
 	"path"
 	"path/filepath"
 	"slices"
@@ -33,10 +35,39 @@ func (g *Graph) Wanted(names ...string) []bool {
 	return wanted
 }
 
+// Clash says which of the wanted actions hand over the same path, or one inside
+// the other: the last to end would win. to is the one place for all outputs, or
+// empty when each has its root.
+func (g *Graph) Clash(wanted []bool, to string) error {
+	type claim struct {
+		place string
+		node  int
+	}
+	var claims []claim
+	for i := range g.Nodes {
+		a := g.Nodes[i].Action
+		if a == nil || !wanted[i] {
+			continue
+		}
+		for _, output := range a.Outputs {
+			claims = append(claims, claim{filepath.Join(cmp.Or(to, a.Root), output.String()) + "/", i})
+		}
+	}
+	slices.SortFunc(claims, func(a, b claim) int { return strings.Compare(a.place, b.place) })
+	for k := 1; k < len(claims); k++ {
+		one, other := claims[k-1], claims[k]
+		if strings.HasPrefix(other.place, one.place) {
+			return fmt.Errorf("%w: %q and %q both hand over %s; give them other outputs, or merge them in an action of its own that is the target",
+				ErrPlan, g.Nodes[one.node].Plan.Name, g.Nodes[other.node].Plan.Name, strings.TrimSuffix(other.place, "/"))
+		}
+	}
+	return nil
+}
+
 // HideOutputs keeps what actions make from being the inputs of others by way of
 // the host: the outputs of all actions are no inputs of any with the same root,
-// unless a pattern names them.
-func (g *Graph) HideOutputs() {
+// unless a pattern names them. Neither are the other files, absolute host paths.
+func (g *Graph) HideOutputs(others ...string) {
 	made := map[string][]string{} // by root
 	for i := range g.Nodes {
 		if a := g.Nodes[i].Action; a != nil {
@@ -51,9 +82,10 @@ func (g *Graph) HideOutputs() {
 	}
 	for i := range g.Nodes {
 		a := g.Nodes[i].Action
-		if a == nil {
+		if a == nil || len(a.Inputs) == 0 {
 			continue
 		}
+		a.NoInputs = slices.Clone(others)
 		for _, output := range near(made[a.Root], a.Inputs) {
 			a.NoInputs = append(a.NoInputs, filepath.Join(a.Root, output))
 		}
