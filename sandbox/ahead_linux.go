@@ -75,8 +75,8 @@ func (a *Ahead) leave() {
 }
 
 // Run is [Run] in this sandbox. With other Limits than those of [Start] it makes
-// another control group. View, Network, AllowUserns and Hostname of cfg do not count:
-// they are those of [Start]. It may be called once.
+// another control group. Isolation, View, Network, AllowUserns and Hostname of cfg do
+// not count: they are those of [Start], which makes namespaces. It may be called once.
 func (a *Ahead) Run(ctx context.Context, cfg Config) (Status, error) {
 	return a.run(ctx, cfg, monotonic())
 }
@@ -86,7 +86,8 @@ func (a *Ahead) run(ctx context.Context, cfg Config, began int64) (Status, error
 	if a.box == nil {
 		return Status{ExitCode: -1}, configError("a sandbox that was made ahead serves one run")
 	}
-	cfg.View, cfg.Network, cfg.AllowUserns, cfg.Hostname = a.cfg.View, a.cfg.Network, a.cfg.AllowUserns, a.cfg.Hostname
+	cfg.Isolation, cfg.View, cfg.Network = a.cfg.Isolation, a.cfg.View, a.cfg.Network
+	cfg.AllowUserns, cfg.Hostname = a.cfg.AllowUserns, a.cfg.Hostname
 	if ctx.Err() != nil {
 		a.Close()
 		return Status{ExitCode: -1, Killed: true}, nil

@@ -39,6 +39,7 @@ func TestAheadRunsWhatComesLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer input.Close()
+	ahead(t, "grep Seccomp: /proc/self/status", func(cfg *Config) { cfg.Isolation, cfg.Dir = Directory, WorkDir }).want(t, 0, "Seccomp:\t2")
 	ahead(t, "head -c 3 | od -An -c", func(cfg *Config) { cfg.Stdin = input }).want(t, 0, `\0  \0  \0`)
 }
 

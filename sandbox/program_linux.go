@@ -42,7 +42,8 @@ type program struct {
 }
 
 // stackSize is far more than the functions of process 1 need, which cannot make
-// it grow: the linker holds them to 800 bytes.
+// it grow: the linker holds them to 800 bytes. Without optimisation they need more,
+// so a build for a debugger has to leave this package out of -gcflags='all=-N -l'.
 const stackSize = 16 << 10
 
 // newProgram makes a plan that is empty.

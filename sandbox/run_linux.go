@@ -111,7 +111,6 @@ func (s *supervisor) supervise(ctx context.Context) error {
 // verdict is the error of a run whose process 1 has ended.
 func (s *supervisor) verdict() error {
 	s.clock.Stop()
-	s.check() // a process that is starting takes process 1 along when it is out of memory
 	if s.failure == nil && !s.complete() && !s.ending {
 		return cmp.Or(s.box.birth(), ErrLost)
 	}
