@@ -12,7 +12,8 @@ import (
 // Everything in this file runs in process 1, which mostly shares the memory of the
 // calling process, but no Go runtime. So: raw system calls only, no allocation,
 // no growth of the stack, no locks, no stores of pointers, nothing of Go's heap.
-// All memory that is written is in an arena.
+// All memory that is written is in an arena. With the race detector and coverage
+// together it would not be: the counters are calls of the detector then.
 
 // processOne makes the sandbox, runs the three stages, and ends.
 //
