@@ -26,6 +26,7 @@ func (b *building) done(report plan.Report) {
 	if report.State != plan.Left {
 		fmt.Fprintf(os.Stderr, "[%d/%d] %s: %s\n", b.count, len(b.order), name, b.describe(report, why))
 	}
+	warnOfTolerated(report.Merged.Tolerated)
 	spool := &b.spools[report.Node]
 	spool.stdout.empty(os.Stdout)
 	spool.stderr.empty(os.Stderr)
@@ -105,7 +106,11 @@ func (b *building) sum(reports []plan.Report, took time.Duration) error {
 	if interrupted != 0 {
 		parts = append(parts, fmt.Sprintf("interrupted by signal %d (%s)", int(interrupted), interrupted))
 	}
-	fmt.Fprintf(os.Stderr, "larder: %d actions in %s: %s\n", len(reports), seconds(took), strings.Join(parts, ", "))
+	noun := "actions"
+	if len(reports) == 1 {
+		noun = "action"
+	}
+	fmt.Fprintf(os.Stderr, "larder: %d %s in %s: %s\n", len(reports), noun, seconds(took), strings.Join(parts, ", "))
 	switch {
 	case interrupted != 0:
 		return exitCode(128 + int(interrupted))

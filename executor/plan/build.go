@@ -76,7 +76,7 @@ type Report struct {
 	Err error
 	// For is, of a skipped node, the one that failed.
 	For    int
-	Merged digest.Merged // of a node that merges
+	Merged digest.Merged // what merging the sources took, with what was tolerated
 	Output digest.Digest // the tree of the outputs, of a node that is done
 	// Start and Duration are zero for what was not begun.
 	Start    time.Time
@@ -163,8 +163,9 @@ func (b *Build) act(ctx context.Context, report *Report) {
 	node := &b.Graph.Nodes[report.Node]
 	request := b.Request(report.Node)
 	request.Action = node.Action
-	request.Combine = func(ctx context.Context, host *digest.Tree) (*digest.Tree, error) {
-		return node.Inputs(ctx, b.Trees, b.outputs, host)
+	request.Combine = func(ctx context.Context, host *digest.Tree) (tree *digest.Tree, err error) {
+		tree, report.Merged, err = node.Inputs(ctx, b.Trees, b.outputs, host)
+		return tree, err
 	}
 	report.Result, report.Err = b.Run(ctx, request)
 	if report.Err != nil {

@@ -30,18 +30,18 @@ const hostName = "the inputs of the host"
 
 // Inputs returns the input tree of a node: what was found on the host, merged
 // with the sources, of which it comes first. New directories are only in the
-// tree, and nothing is stored; of in the sink is not used.
-func (n *Node) Inputs(ctx context.Context, in Trees, outputs []digest.Digest, host *digest.Tree) (*digest.Tree, error) {
+// tree, and nothing is stored: the sink of in is not used.
+func (n *Node) Inputs(ctx context.Context, in Trees, outputs []digest.Digest, host *digest.Tree) (*digest.Tree, digest.Merged, error) {
 	if len(n.Plan.From) == 0 {
-		return host, nil
+		return host, digest.Merged{}, nil
 	}
 	made := digest.Directories{}
 	in.Source, in.Sink = layered{made, host, in.Source}, made.Sink(in.Function)
 	merged, err := n.merge(ctx, in, outputs, host)
 	if err != nil {
-		return nil, err
+		return nil, merged, err
 	}
-	return host.Over(merged.Root, made), nil
+	return host.Over(merged.Root, made), merged, nil
 }
 
 // merge makes one tree of the files of the host, if there are any, and the
