@@ -35,7 +35,7 @@ func (s *scanner) visit(f *folder) {
 // list reads the names in a folder, decides on each of them, and adds jobs for
 // files and folders in it.
 func (s *scanner) list(f *folder) {
-	items, err := f.dir.list(f.path)
+	items, err := f.names()
 	if err != nil {
 		s.problems.add(pathOrDot(f.path), readProblem(err))
 		return
@@ -56,6 +56,26 @@ func (s *scanner) list(f *folder) {
 		}
 	}
 	s.lookAt(f, files)
+}
+
+// names returns what is in a folder: as it was, when nothing in it can have
+// changed, and else as it is read.
+func (f *folder) names() ([]item, error) {
+	if f.stamp == (folderStamp{}) || f.stamp != f.old.folder() {
+		return f.dir.list(f.path)
+	}
+	dir := ""
+	if f.path != "" {
+		dir = f.path + "/"
+	}
+	var text []byte
+	spans := make([]span, f.old.len())
+	for i := range spans {
+		begin := len(text)
+		text = append(append(text, dir...), f.old.name(i)...)
+		spans[i] = span{begin, len(text), f.old.kind(i)}
+	}
+	return itemsOf(string(text), spans, len(dir)), nil
 }
 
 // pathOrDot names the root.

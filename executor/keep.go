@@ -101,7 +101,7 @@ func (r *run) readable(record *results.Record) error {
 	for _, text := range []string{record.Stdout, record.Stderr} {
 		log, err := digest.Parse(r.executor.inputs.Function, text)
 		if err == nil {
-			err = r.blobs.CopyTo(io.Discard, log)
+			err = r.copyLog(io.Discard, log)
 		}
 		if caches.IsFault(err) {
 			err = fmt.Errorf("%w: %w", caches.ErrUnreadable, err)
@@ -124,13 +124,22 @@ func (r *run) replayLogs(record *results.Record, spoken *bool) error {
 	if err != nil {
 		return fmt.Errorf("standard error of the kept result: %w", err)
 	}
-	if err := r.blobs.CopyTo(stdoutTo, stdout); err != nil {
+	if err := r.copyLog(stdoutTo, stdout); err != nil {
 		return fmt.Errorf("replay standard output: %w", err)
 	}
-	if err := r.blobs.CopyTo(stderrTo, stderr); err != nil {
+	if err := r.copyLog(stderrTo, stderr); err != nil {
 		return fmt.Errorf("replay standard error: %w", err)
 	}
 	return nil
+}
+
+// copyLog copies what was printed. Most actions print nothing, for which no blob
+// has to be opened.
+func (r *run) copyLog(to io.Writer, log digest.Digest) error {
+	if log.Size() == 0 {
+		return nil
+	}
+	return r.blobs.CopyTo(to, log)
 }
 
 // noting notes that something was written.

@@ -61,6 +61,7 @@ func measures() []measure {
 		{"trees", inputTrees},
 		{"list", listOfCaches},
 		{"merge", mergeAgainstLinks},
+		{"build", graphs},
 		{"memory", peakMemory}, // last: the disk is busy for a while after it
 	}
 }

@@ -16,12 +16,12 @@ import (
 func (b *building) done(report plan.Report) {
 	b.signals.remove(report.Node)
 	b.count++
+	var said map[string]any
 	if result := report.Result; result != nil {
 		result.ExitCode = exitCodeOf(result, report.Err)
-		b.tracks[report.Node].end(outcome(result))
-	} else {
-		b.tracks[report.Node].end(nil)
+		said = outcome(result)
 	}
+	b.tracks[report.Node].end(report.Start, report.Duration, said)
 	name, why := b.graph.Nodes[report.Node].Plan.Name, b.why(report)
 	if report.State != plan.Left {
 		fmt.Fprintf(os.Stderr, "[%d/%d] %s: %s\n", b.count, len(b.order), name, b.describe(report, why))

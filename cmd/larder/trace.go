@@ -57,7 +57,6 @@ type track struct {
 	tracer *tracer
 	name   string
 	lane   int
-	began  time.Time
 }
 
 // begin takes the first lane that is free.
@@ -73,7 +72,7 @@ func (t *tracer) begin(name string) *track {
 		t.busy = append(t.busy, false)
 	}
 	t.busy[lane] = true
-	return &track{t, name, lane, time.Now()}
+	return &track{t, name, lane}
 }
 
 // observe writes a step of the action. It is an observer of events.
@@ -89,11 +88,11 @@ func (k *track) observe(event executor.Event) {
 }
 
 // end writes the action itself, and gives its lane back.
-func (k *track) end(args map[string]any) {
+func (k *track) end(start time.Time, took time.Duration, args map[string]any) {
 	if k == nil {
 		return
 	}
-	k.tracer.write(k.span(k.name, "action", k.began, time.Since(k.began), args))
+	k.tracer.write(k.span(k.name, "action", start, took, args))
 	k.tracer.mu.Lock()
 	defer k.tracer.mu.Unlock()
 	k.tracer.busy[k.lane] = false
@@ -155,7 +154,8 @@ func traced(path string, request executor.Request, run func(executor.Request) (*
 	}
 	whole := t.begin(request.Action.Argv[0])
 	request.Observe = whole.observe
+	begin := time.Now()
 	result, err := run(request)
-	whole.end(outcome(result))
+	whole.end(begin, time.Since(begin), outcome(result))
 	return result, errors.Join(err, t.close())
 }

@@ -40,8 +40,9 @@ type Build struct {
 	// Deliver, which may be nil, is given the tree of each node without an action. It
 	// is called by many goroutines; its error breaks the node.
 	Deliver func(ctx context.Context, i int, root digest.Digest) error
-	// Begin and Done, which may be nil, are told of each node, in turn. Nodes that
-	// are not run come to Done alone.
+	// Begin and Done, which may be nil, are told of each node, in turn; of the end of
+	// one after the beginning of what takes its place. Nodes that are not run come to
+	// Done alone.
 	Begin func(i int)
 	Done  func(Report)
 

@@ -178,7 +178,8 @@ func (s *schedule) rest() (left []int) {
 type hooks struct {
 	begin func(i int)
 	work  func(i int) (isDone bool)
-	// end is given the nodes that are lost with one that failed.
+	// end is called when others that were waiting for the node have begun. It is
+	// given the nodes that are lost with one that failed.
 	end func(i int, lost []int)
 }
 
@@ -192,6 +193,7 @@ func (s *schedule) run(ctx context.Context, stop <-chan struct{}, call hooks) {
 	}
 	results := make(chan ended, len(s.order))
 	cancelled := ctx.Done()
+	tell := func() {} // what the caller is to know, once the next node is begun
 	for {
 		for !s.isHalted(ctx, stop) {
 			i, ok := s.next()
@@ -201,12 +203,15 @@ func (s *schedule) run(ctx context.Context, stop <-chan struct{}, call hooks) {
 			call.begin(i)
 			go func() { results <- ended{i, call.work(i)} }()
 		}
+		tell()
+		tell = func() {}
 		if s.jobs == 0 {
 			return
 		}
 		select {
 		case one := <-results:
-			call.end(one.node, s.end(one.node, one.isDone))
+			lost := s.end(one.node, one.isDone)
+			tell = func() { call.end(one.node, lost) }
 		case <-stop:
 			s.halt, stop = true, nil
 		case <-cancelled:

@@ -46,6 +46,7 @@ type observer struct {
 	done    map[int]bool
 	lost    map[int]bool
 	begun   []int
+	ended   []int
 	wrong   []string
 }
 
@@ -85,13 +86,21 @@ func (o *observer) begin(i int) {
 	}
 }
 
-func (o *observer) work(i int) bool { return !o.fails[i] }
-
-func (o *observer) end(i int, lost []int) {
+func (o *observer) work(i int) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.running, i)
 	o.done[i] = !o.fails[i]
+	return o.done[i]
+}
+
+func (o *observer) end(i int, lost []int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if slices.Contains(o.ended, i) || !slices.Contains(o.begun, i) {
+		o.refuse("%d ended, and had ended or not begun", i)
+	}
+	o.ended = append(o.ended, i)
 	for _, one := range lost {
 		if o.lost[one] {
 			o.refuse("%d was lost twice", one)
@@ -133,8 +142,8 @@ func TestEveryConstraintHolds(t *testing.T) {
 				o.refuse("%d is left: %v, began: %v, lost: %v", i, left, began, o.lost[i])
 			}
 		}
-		if len(o.running) > 0 {
-			o.refuse("%v are still running", o.running)
+		if len(o.running) > 0 || len(o.ended) != len(o.begun) {
+			o.refuse("%v are still running; %v of %v have ended", o.running, o.ended, o.begun)
 		}
 		if len(o.wrong) > 0 {
 			r.Fatal(o.wrong)
@@ -189,7 +198,8 @@ func TestAnEndIsWaitedFor(t *testing.T) {
 		var both sync.WaitGroup
 		both.Add(2)
 		h := o.hooks()
-		h.work = func(int) bool {
+		h.work = func(i int) bool {
+			defer o.work(i)
 			both.Done()
 			both.Wait()
 			if how == "stop" {
@@ -209,7 +219,7 @@ func TestAnEndIsWaitedFor(t *testing.T) {
 		}()
 		s.run(ctx, stop, h)
 		cancel()
-		if len(o.begun) != 2 || len(o.running) != 0 || len(s.rest()) != 2 {
+		if len(o.begun) != 2 || len(o.ended) != 2 || len(s.rest()) != 2 {
 			t.Errorf("%s: begun %v, running %v, left %v", how, o.begun, o.running, s.rest())
 		}
 	}
