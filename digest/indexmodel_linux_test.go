@@ -77,6 +77,10 @@ var selections = []ScanOptions{
 	{Patterns: []string{"d/**"}, Exclude: []string{"d/e"}},
 	{Patterns: []string{"/d", "a"}},
 	{Patterns: []string{".", "d/e/a"}},
+	// Nothing but files, which may be known without a look at their folders.
+	{Patterns: []string{"/a", "d/a"}},
+	{Patterns: []string{"./d/e/a", "f/g/h/a", "d/e/a"}, Exclude: []string{"d/e"}},
+	{Patterns: []string{"d/b"}},
 }
 
 // TestIndexNeverChangesAResult edits a tree at random and compares each scan that

@@ -101,6 +101,9 @@ type folder struct {
 
 func (s *scanner) scan() (*Tree, error) {
 	s.began = s.index.clock()
+	if tree, ok := s.known(); ok {
+		return tree, s.ctx.Err()
+	}
 	dir, err := openRoot(s.root)
 	if err != nil {
 		return nil, err
