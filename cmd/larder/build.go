@@ -38,7 +38,7 @@ func buildCommand() *cli.Command {
 			"128+N after signal N.",
 		Flags: []cli.Flag{
 			textFlag("root", &o.root, "host `DIR` that roots in the plan are relative to (default: the current directory)", "C"),
-			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Destination: &o.jobs, Usage: "most actions at one time, `N` (default: the number of processors)", Action: someJobs},
+			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Destination: &o.jobs, HideDefault: true, Usage: "most actions at one time, `N` (default: the number of processors)", Action: someJobs},
 			&cli.BoolFlag{Name: "keep-going", Aliases: []string{"k"}, Destination: &o.keepGoing, Usage: "after a failure, run all that does not need what failed"},
 			textFlag("json", &o.json, "write a record of each action to `FILE` as it ends, one a line (-: standard output)"),
 			textFlag("trace", &o.trace, "write what took how long to `FILE`, as Chrome trace events"),

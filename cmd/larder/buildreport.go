@@ -94,13 +94,21 @@ func (b *building) sum(reports []plan.Report, took time.Duration) error {
 		names[report.State] = append(names[report.State], b.graph.Nodes[report.Node].Plan.Name)
 	}
 	var parts []string
-	for _, state := range []plan.State{plan.Ran, plan.Reused, plan.Merged, plan.Failed, plan.Broken} {
+	for _, state := range []plan.State{plan.Ran, plan.Reused, plan.Merged} {
 		if n := len(names[state]); n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, stateText(state)))
+			parts = append(parts, fmt.Sprintf("%d %s", n, state))
 		}
 	}
-	if lost := slices.Concat(names[plan.Skipped], names[plan.Left]); len(lost) > 0 {
-		parts = append(parts, fmt.Sprintf("%d not run (%s)", len(lost), shortList(lost)))
+	for _, lost := range []struct {
+		what  string
+		names []string
+	}{
+		{"failed", names[plan.Failed]}, {"that larder could not do", names[plan.Broken]},
+		{"not run", slices.Concat(names[plan.Skipped], names[plan.Left])},
+	} {
+		if len(lost.names) > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s (%s)", len(lost.names), lost.what, shortList(lost.names)))
+		}
 	}
 	interrupted := b.interrupted()
 	if interrupted != 0 {
@@ -124,13 +132,6 @@ func (b *building) sum(reports []plan.Report, took time.Duration) error {
 
 // codeActionFailed is the exit code of build after the failure of an action.
 const codeActionFailed = 1
-
-func stateText(state plan.State) string {
-	if state == plan.Broken {
-		return "that larder could not do"
-	}
-	return string(state)
-}
 
 // shortList names a few.
 func shortList(names []string) string {
