@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"slices"
 	"testing"
 )
@@ -44,6 +45,30 @@ func TestOutputsAreNoInputsOfOthers(t *testing.T) {
 		}
 		if got := g.Nodes[2].Action.NoInputs; got != nil {
 			t.Errorf("in another root: %q", got)
+		}
+	}
+}
+
+func TestTargetsThatHandOverTheSamePath(t *testing.T) {
+	for _, c := range []struct {
+		actions, to string
+		clash       bool
+	}{
+		{`{"name": "a", "argv": ["x"], "outputs": ["o"]}, {"name": "b", "argv": ["x"], "outputs": ["o-b", "o.c", "p/o"]}`, "", false},
+		{`{"name": "a", "argv": ["x"], "outputs": ["o"]}, {"name": "b", "argv": ["x"], "outputs": ["o-b", "o"]}`, "", true},
+		{`{"name": "a", "argv": ["x"], "outputs": ["o/p/q"]}, {"name": "b", "argv": ["x"], "outputs": ["o"]}`, "", true},
+		{`{"name": "a", "argv": ["x"], "outputs": ["o"]}, {"name": "b", "argv": ["x"], "root": "sub", "outputs": ["o"]}`, "", false},
+		{`{"name": "a", "argv": ["x"], "outputs": ["o"]}, {"name": "b", "argv": ["x"], "root": "sub", "outputs": ["o"]}`, "/to", true},
+		{`{"name": "a", "argv": ["x"], "outputs": ["sub/o"]}, {"name": "b", "argv": ["x"], "root": "sub", "outputs": ["o"]}`, "", true},
+		{`{"name": "a", "argv": ["x"], "outputs": ["o"]}, {"name": "b", "argv": ["x"], "outputs": ["o"], "from": [{"action": "a"}]}`, "", false},
+	} {
+		g, err := graphOf(t, `{"schema": 1, "actions": [`+c.actions+`]}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = g.Clash(g.Wanted(), c.to)
+		if (err != nil) != c.clash || c.clash && !errors.Is(err, ErrPlan) {
+			t.Errorf("%s to %q: %v", c.actions, c.to, err)
 		}
 	}
 }
