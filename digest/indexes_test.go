@@ -27,7 +27,7 @@ func TestIndexesAreKeptAndSavedOnce(t *testing.T) {
 		}
 		return index
 	}
-	if scan(kept) != scan(kept) || saved != 0 {
+	if first, second := scan(kept), scan(kept); first != second || saved != 0 {
 		t.Errorf("two scans have two indexes, or saved %d times", saved)
 	}
 	if err := kept.Save(write); err != nil || saved != 1 {
@@ -36,7 +36,7 @@ func TestIndexesAreKeptAndSavedOnce(t *testing.T) {
 	if err := kept.Save(write); err != nil || saved != 1 {
 		t.Errorf("saved %d times, though nothing is new: %v", saved, err)
 	}
-	if scan(nil) == scan(nil) {
+	if first, second := scan(nil), scan(nil); first == second {
 		t.Error("nobody keeps indexes, and yet there is one for two scans")
 	}
 	if err := (*Indexes)(nil).Save(write); err != nil {
