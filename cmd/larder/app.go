@@ -70,17 +70,20 @@ func newApp(args []string) *cli.Command {
 // parser sets up every command that it is given, which takes longer than the rest
 // of the line.
 func commandsFor(args []string) (all []*cli.Command) {
-	for _, entry := range []struct {
+	table := []struct {
 		name string
 		make func() *cli.Command
 	}{
 		{"run", runCommand}, {"build", buildCommand}, {"shell", shellCommand}, {"digest", digestCommand}, {"cache", cacheCommand}, {"doctor", doctorCommand},
 		{"demo", demoCommand}, {"version", versionCommand}, {"", helpCommand}, // which shows them all
 		{copierName, copyPayloadCommand}, {lookName, lookPayloadCommand},
-	} {
+	}
+	for _, entry := range table {
 		if len(args) > 1 && args[1] == entry.name {
 			return []*cli.Command{entry.make()}
 		}
+	}
+	for _, entry := range table {
 		all = append(all, entry.make())
 	}
 	return append(all, laterCommands("plan", "explain", "worker", "serve")...)

@@ -42,6 +42,10 @@ func (r *Runner) look(ctx context.Context, a *action.Action) (s scene, err error
 	if s.payloads, err = r.payloads(ctx, a); err != nil {
 		return s, err
 	}
+	if s.early.begun {
+		s.isolation = s.early.chosen
+		return s, nil
+	}
 	s.isolation, err = r.choose(a)
 	return s, err
 }

@@ -17,6 +17,7 @@ type early struct {
 	limits  sandbox.Limits
 	action  *action.Action
 	begun   bool
+	chosen  isolation // of an action that was begun by Begin
 	ahead   *sandbox.Ahead
 }
 
@@ -25,10 +26,12 @@ type early struct {
 // that action then goes on beside it. A sandbox that no Describe follows stays
 // until the process ends.
 func (r *Runner) Begin(a *action.Action) {
-	if chosen, err := r.choose(a); err != nil || chosen.kind != sandbox.Namespaces {
+	chosen, err := r.choose(a)
+	if err != nil || chosen.kind != sandbox.Namespaces {
 		return
 	}
 	early := newEarly(a)
+	early.chosen = chosen
 	early.begin()
 	r.begun.Store(early)
 }
