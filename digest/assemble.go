@@ -129,7 +129,8 @@ func (s *scanner) teach(f *folder, n *node, below sum) {
 		known, more = known.with(m)
 		worth = worth || more
 	}
-	s.index.set(path, seenFolder{known, true}, worth)
+	s.index.seen[path] = seenFolder{known, true}
+	s.index.changed = s.index.changed || worth
 }
 
 // canRecall reports whether the next scan can take the folder as this one did.

@@ -134,6 +134,10 @@ func (x *Index) fileDigest(path string) (Digest, error) {
 	if err != nil {
 		return Digest{}, readProblem(err)
 	}
-	x.remember(path, record{stampOf(&st), d}, settled(&st, began))
+	if settled(&st, began) {
+		x.remember(path, record{stampOf(&st), d})
+	} else {
+		x.forget(path)
+	}
 	return d, nil
 }

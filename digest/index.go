@@ -173,35 +173,35 @@ func (x *Index) lookup(path string, st *unix.Stat_t) (Digest, bool) {
 	return there.content(i, x.fn), true
 }
 
-// remember keeps one record, or forgets the file when the record is not settled.
-func (x *Index) remember(path string, r record, settled bool) {
+// remember keeps one record.
+func (x *Index) remember(path string, r record) {
+	x.replace(path, func(name string) []folderItem { return []folderItem{{name: name, kind: unix.DT_REG, record: r}} })
+}
+
+// forget drops the record of a file, if there is one.
+func (x *Index) forget(path string) {
+	x.replace(path, func(string) []folderItem { return nil })
+}
+
+// replace puts what is made for the name of a file in the place of its record.
+func (x *Index) replace(path string, with func(name string) []folderItem) {
 	dir, name, err := splitAbsolute(path)
 	if err != nil {
 		return // only paths that can be found again are worth keeping
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	var items []folderItem
+	items := with(name)
 	there := x.folderLocked(dir)
 	for i := range there.len() {
 		if string(there.name(i)) != name {
 			items = append(items, there.at(i, x.fn))
 		}
 	}
-	if settled {
-		items = append(items, folderItem{name: name, kind: unix.DT_REG, record: r})
-	}
 	slices.SortFunc(items, func(a, b folderItem) int { return strings.Compare(a.name, b.name) })
 	if made, ok := makeBlock(folderStamp{}, items); ok {
-		x.set(dir, seenFolder{block: made}, true)
+		x.seen[dir], x.changed = seenFolder{block: made}, true
 	}
-}
-
-// set keeps what was learnt of a directory, which is to be saved if that is worth
-// it. The caller holds the lock.
-func (x *Index) set(dir string, seen seenFolder, worth bool) {
-	x.seen[dir] = seen
-	x.changed = x.changed || worth
 }
 
 func splitAbsolute(path string) (dir, name string, err error) {

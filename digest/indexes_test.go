@@ -47,7 +47,7 @@ func TestIndexesAreKeptAndSavedOnce(t *testing.T) {
 func TestIndexesThatCannotBeSaved(t *testing.T) {
 	kept, full := NewIndexes(), errors.New("no space left")
 	index := kept.Load(filepath.Join(t.TempDir(), "index"), BLAKE3)
-	index.remember("/a/b", record{content: Of(BLAKE3, nil)}, true)
+	index.remember("/a/b", record{content: Of(BLAKE3, nil)})
 	if err := kept.Save(func(string, []byte) error { return full }); !errors.Is(err, full) {
 		t.Errorf("said %v", err)
 	}

@@ -18,7 +18,7 @@ func (s *scanner) known() (*Tree, bool) {
 		return nil, false
 	}
 	var entries []Entry
-	seen := map[string]bool{}
+	seen := looked{}
 	for i := range s.selection.selectors {
 		one := &s.selection.selectors[i]
 		if !one.literal || !one.anchored || one.negated || one.dirOnly || one.rooted == "" {
@@ -42,9 +42,12 @@ func (s *scanner) known() (*Tree, bool) {
 	return tree, true
 }
 
-// knownFile returns the file at a path from the root. The folders on the way that
-// were looked at are in seen, with a slash: a link among them is not followed.
-func (s *scanner) knownFile(name string, seen map[string]bool) (Entry, bool) {
+// looked is the paths that were looked at; those of folders end with a slash.
+type looked map[string]bool
+
+// knownFile returns the file at a path from the root. The folders on the way join
+// those that were looked at: a link among them is not followed.
+func (s *scanner) knownFile(name string, seen looked) (Entry, bool) {
 	var st unix.Stat_t
 	for above := path.Dir(name); above != "." && !seen[above+"/"]; above = path.Dir(above) {
 		if path.Base(above) == ".git" || unix.Lstat(filepath.Join(s.root, above), &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR {

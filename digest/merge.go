@@ -234,7 +234,7 @@ func (m *merger) reconcile(j junction, claims []claim) (Entry, error) {
 		path = j.path + "/" + name
 	}
 	directories := directoriesOf(claims)
-	verdict := m.selection.judge(path, name, len(directories) > 0, j.last)
+	verdict := m.selection.judge(subject{path: path, name: name, isDirectory: len(directories) > 0}, j.last)
 	kept := 0
 	if len(directories) < len(claims) {
 		policy := PolicyError

@@ -333,7 +333,7 @@ func modelPolicy(policies []PathPolicy, path string, isDir bool) Policy {
 		rule, ok := parseRule(one.Pattern)
 		for at, dir := path, isDir; at != ""; dir = true {
 			above, name, _ := cutLast(at)
-			if one.Pattern == "." || ok && rule.matches(at, name, dir) {
+			if one.Pattern == "." || ok && rule.matches(subject{path: at, name: name, isDirectory: dir}) {
 				return one.Policy
 			}
 			at = above

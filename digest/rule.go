@@ -106,26 +106,32 @@ func unescape(glob string) (string, bool) {
 	return plain.String(), true
 }
 
-// matches reports whether the rule is about the entry at path, relative to the
-// directory of the rule, whose last component is name.
-func (r *rule) matches(path, name string, isDir bool) bool {
-	if r.dirOnly && !isDir {
+// subject is an entry that rules are asked about.
+type subject struct {
+	// path is relative to the directory of the rule, name its last component.
+	path, name  string
+	isDirectory bool
+}
+
+// matches reports whether the rule is about the entry.
+func (r *rule) matches(about subject) bool {
+	if r.dirOnly && !about.isDirectory {
 		return false
 	}
-	subject := name
+	text := about.name
 	if r.anchored {
 		var ok bool
-		if subject, ok = strings.CutPrefix(path, r.prefix); !ok {
+		if text, ok = strings.CutPrefix(about.path, r.prefix); !ok {
 			return false
 		}
 	}
 	switch {
 	case r.literal:
-		return subject == r.text
+		return text == r.text
 	case r.suffix != "":
-		return strings.HasSuffix(subject, r.suffix)
+		return strings.HasSuffix(text, r.suffix)
 	}
-	return wildmatch(r.text, subject)
+	return wildmatch(r.text, text)
 }
 
 // parseRules reads an ignore file.
@@ -162,13 +168,14 @@ func newIgnores(data []byte, base string, above *ignores) *ignores {
 	return &ignores{rules: parseRules(data), base: base, above: above, sum: sumOf(append(text, data...))}
 }
 
-// ignored reports whether the entry at path is left out. The last rule of the
-// deepest file that matches decides.
-func (c *ignores) ignored(path, name string, isDir bool) bool {
+// ignored reports whether an entry, with its path from the root, is left out.
+// The last rule of the deepest file that matches decides.
+func (c *ignores) ignored(about subject) bool {
+	fromRoot := about.path
 	for ; c != nil; c = c.above {
-		relative := path[len(c.base):]
+		about.path = fromRoot[len(c.base):]
 		for i := len(c.rules) - 1; i >= 0; i-- {
-			if c.rules[i].matches(relative, name, isDir) {
+			if c.rules[i].matches(about) {
 				return !c.rules[i].negated
 			}
 		}

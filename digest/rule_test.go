@@ -91,7 +91,7 @@ func oursIgnores(lines string, paths []string) []string {
 		names := strings.Split(plain, "/")
 		for n := range names {
 			isDir := n < len(names)-1 || plain != p
-			if chain.ignored(strings.Join(names[:n+1], "/"), names[n], isDir) {
+			if chain.ignored(subject{path: strings.Join(names[:n+1], "/"), name: names[n], isDirectory: isDir}) {
 				out = append(out, plain)
 				break
 			}
@@ -238,7 +238,7 @@ func FuzzRule(f *testing.F) {
 			return
 		}
 		chain := &ignores{rules: parseRules([]byte(lines))}
-		if chain.ignored(path, lastComponent(path), false) && len(chain.rules) == 0 {
+		if chain.ignored(subject{path: path, name: lastComponent(path)}) && len(chain.rules) == 0 {
 			t.Error("ignored without a rule")
 		}
 		s, err := newSelection(strings.Split(lines, "\n"), nil)
@@ -247,7 +247,7 @@ func FuzzRule(f *testing.F) {
 		}
 		// What is selected below a directory must be reached through it.
 		dir := path[:strings.LastIndexByte(path, '/')]
-		if v := s.judge(path, lastComponent(path), false, -1); v.selected && !s.reaches(dir, -1) {
+		if v := s.judge(subject{path: path, name: lastComponent(path)}, -1); v.selected && !s.reaches(dir, -1) {
 			t.Errorf("%q selects %q but does not look into %q", lines, path, dir)
 		}
 	})

@@ -105,25 +105,25 @@ type verdict struct {
 
 // judge looks at one entry. The verdict on the directory that it is in is
 // given as inherited; matched is called with each selector that matches.
-func (s *selection) judge(p, name string, isDir bool, inherited int) (v verdict) {
+func (s *selection) judge(about subject, inherited int) (v verdict) {
 	v.last = inherited
 	for i := len(s.selectors) - 1; i > inherited; i-- {
-		if one := &s.selectors[i]; !one.all && one.matches(p, name, isDir) {
+		if one := &s.selectors[i]; !one.all && one.matches(about) {
 			v.last = i
 			break
 		}
 	}
 	v.selected = v.last >= 0 && !s.selectors[v.last].negated
 	if v.selected {
-		v.named = s.names(p, isDir)
+		v.named = s.names(about)
 	}
 	return v
 }
 
-// names reports whether a literal pattern is exactly p.
-func (s *selection) names(p string, isDir bool) bool {
+// names reports whether a literal pattern is exactly the path of the entry.
+func (s *selection) names(about subject) bool {
 	for i := range s.selectors {
-		if one := &s.selectors[i]; one.rooted == p && (isDir || !one.dirOnly) {
+		if one := &s.selectors[i]; one.rooted == about.path && (about.isDirectory || !one.dirOnly) {
 			return true
 		}
 	}

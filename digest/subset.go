@@ -78,11 +78,10 @@ func (s *subsetter) entry(e Entry, last, depth int) (Entry, error) {
 	if err := s.count(); err != nil {
 		return Entry{}, err
 	}
-	isDirectory := e.Kind == KindDirectory
-	name := lastComponent(e.Path)
-	v := s.selection.judge(e.Path, name, isDirectory, last)
-	s.mark(e.Path, name, isDirectory)
-	if !isDirectory || !s.divides(e.Path, v) {
+	about := subject{path: e.Path, name: lastComponent(e.Path), isDirectory: e.Kind == KindDirectory}
+	v := s.selection.judge(about, last)
+	s.mark(about)
+	if !about.isDirectory || !s.divides(e.Path, v) {
 		if !v.selected {
 			return Entry{}, nil
 		}
@@ -109,10 +108,10 @@ func (s *subsetter) divides(path string, v verdict) bool {
 }
 
 // mark notes which of the patterns that have to match something match here.
-func (s *subsetter) mark(path, name string, isDirectory bool) {
+func (s *subsetter) mark(about subject) {
 	for i := range s.selection.selectors {
 		one := &s.selection.selectors[i]
-		if one.must && !s.matched[i] && one.matches(path, name, isDirectory) {
+		if one.must && !s.matched[i] && one.matches(about) {
 			s.matched[i] = true
 		}
 	}

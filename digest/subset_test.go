@@ -119,7 +119,7 @@ func modelSelected(patterns []string, path string, isDir bool) bool {
 		rule, ok := parseRule(glob)
 		for at, dir := path, isDir; at != ""; dir = true {
 			above, name, _ := cutLast(at)
-			if ok && glob != "." && rule.matches(at, name, dir) {
+			if ok && glob != "." && rule.matches(subject{path: at, name: name, isDirectory: dir}) {
 				return !negated
 			}
 			at = above

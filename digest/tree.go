@@ -112,8 +112,11 @@ func (t *Tree) Entries() iter.Seq[Entry] {
 	}
 }
 
+// yielder takes an entry, and reports whether more are wanted.
+type yielder = func(Entry) bool
+
 // walk yields what is below a node, and reports whether more is wanted.
-func (n *node) walk(fn Function, prefix string, yield func(Entry) bool) bool {
+func (n *node) walk(fn Function, prefix string, yield yielder) bool {
 	subs := n.subs
 	for i := range n.block.len() {
 		more := true
@@ -130,7 +133,7 @@ func (n *node) walk(fn Function, prefix string, yield func(Entry) bool) bool {
 	return true
 }
 
-func (n *node) walkSub(fn Function, path string, yield func(Entry) bool) bool {
+func (n *node) walkSub(fn Function, path string, yield yielder) bool {
 	if n.isEmpty() {
 		return yield(Entry{Path: path, Kind: KindDirectory, Digest: n.digest})
 	}

@@ -96,14 +96,16 @@ func (s *scanner) decide(f *folder, i *item) bool {
 			return false
 		}
 	}
-	isDir := i.kind == unix.DT_DIR
-	v := s.selection.judge(i.path, i.name(), isDir, f.last)
-	byFile := f.ignores.ignored(i.path, i.name(), isDir)
-	ignored := f.ignored || byFile || i.name() == ".git" || s.selection.excludes(i.path)
+	about := subject{path: i.path, name: i.name(), isDirectory: i.kind == unix.DT_DIR}
+	v := s.selection.judge(about, f.last)
+	byFile := f.ignores.ignored(about)
+	ignored := f.ignored || byFile || about.name == ".git" || s.selection.excludes(i.path)
 	overruled := ignored && v.named
 	ignored = ignored && !v.named
 	i.taken = v.selected && !ignored
-	s.mark(f, i, ignored)
+	if !ignored {
+		s.mark(f, about)
+	}
 	switch i.kind {
 	case unix.DT_DIR:
 		sub := &folder{path: i.path, selected: i.taken, ignored: ignored, last: v.last, depth: f.depth + 1, above: f.ignores}
@@ -123,11 +125,11 @@ func (s *scanner) decide(f *folder, i *item) bool {
 	return false
 }
 
-// mark notes which of the patterns that have to match something match i.
-func (s *scanner) mark(f *folder, i *item, ignored bool) {
+// mark notes which of the patterns that have to match something match here.
+func (s *scanner) mark(f *folder, about subject) {
 	for n := range s.selection.selectors {
 		one := &s.selection.selectors[n]
-		if one.must && !ignored && one.matches(i.path, i.name(), i.kind == unix.DT_DIR) {
+		if one.must && one.matches(about) {
 			s.matched[n].Store(true)
 			f.matched |= 1 << (n % mostMatched)
 		}
