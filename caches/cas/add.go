@@ -28,19 +28,19 @@ func (s *Store) Add(ctx context.Context, data []byte) (digest.Digest, error) {
 
 // AddFile copies the host file at path into the store. It fails with
 // [ErrChanged] when the file is not what want says.
-func (s *Store) AddFile(ctx context.Context, path string, want digest.Digest, isExecutable bool) error {
+func (s *Store) AddFile(ctx context.Context, path string, want digest.Digest, f Form) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("read input: %w", err)
 	}
 	defer file.Close()
-	if err := s.addFrom(ctx, file, want, formOf(isExecutable)); err != nil {
+	if err := s.addFrom(ctx, file, want, f); err != nil {
 		return fmt.Errorf("take %s into the store: %w", path, err)
 	}
 	return nil
 }
 
-func (s *Store) addFrom(ctx context.Context, r io.Reader, want digest.Digest, f form) error {
+func (s *Store) addFrom(ctx context.Context, r io.Reader, want digest.Digest, f Form) error {
 	w := s.NewWriter()
 	defer w.Abort()
 	if _, err := io.CopyBuffer(w, contextReader{ctx, r}, make([]byte, bufferSize(want.Size()))); err != nil {
@@ -123,7 +123,7 @@ func (w *Writer) spill() error {
 // Commit gives the blob its name and returns it.
 func (w *Writer) Commit() (digest.Digest, error) { return w.commit(plain) }
 
-func (w *Writer) commit(f form) (digest.Digest, error) {
+func (w *Writer) commit(f Form) (digest.Digest, error) {
 	defer w.Abort()
 	d := w.hasher.Digest()
 	if w.store.hasLength(w.store.path(d, f), d) {
@@ -157,7 +157,7 @@ func (w *Writer) Abort() {
 // place makes a finished private file the blob d. The file is gone afterwards,
 // unless there is an error: it may be the only copy of an output. A blob that is
 // there stays, unless its length is wrong.
-func (s *Store) place(from string, d digest.Digest, f form) error {
+func (s *Store) place(from string, d digest.Digest, f Form) error {
 	to := s.path(d, f)
 	err := s.finish(from, d, f)
 	if err == nil {
@@ -176,7 +176,7 @@ func (s *Store) place(from string, d digest.Digest, f form) error {
 }
 
 // finish gives a file the mode and the time of its content, and notes its use.
-func (s *Store) finish(path string, d digest.Digest, f form) error {
+func (s *Store) finish(path string, d digest.Digest, f Form) error {
 	if err := os.Chmod(path, f.mode()); err != nil {
 		return err
 	}
@@ -186,7 +186,7 @@ func (s *Store) finish(path string, d digest.Digest, f form) error {
 // Adopt moves a file out of a private layer into the store, without a copy
 // where that is safe, and returns its digest. Nobody may have the file open for
 // writing: the processes of the layer must be gone.
-func (s *Store) Adopt(ctx context.Context, path string, isExecutable bool) (digest.Digest, error) {
+func (s *Store) Adopt(ctx context.Context, path string, f Form) (digest.Digest, error) {
 	file, err := openPrivate(path)
 	if err != nil {
 		return digest.Digest{}, fmt.Errorf("read output: %w", err)
@@ -196,12 +196,11 @@ func (s *Store) Adopt(ctx context.Context, path string, isExecutable bool) (dige
 	if err != nil {
 		return digest.Digest{}, fmt.Errorf("read output %s: %w", path, err)
 	}
-	f := formOf(isExecutable)
 	if s.hasLength(s.path(d, f), d) {
 		return d, nil
 	}
 	if info, err := file.Stat(); err == nil && info.Sys().(*syscall.Stat_t).Nlink > 1 {
-		return d, s.AddFile(ctx, path, d, isExecutable)
+		return d, s.AddFile(ctx, path, d, f)
 	}
 	if err := dropAttributes(file); err != nil {
 		return d, fmt.Errorf("read output %s: %w", path, err)
@@ -209,7 +208,7 @@ func (s *Store) Adopt(ctx context.Context, path string, isExecutable bool) (dige
 	if err := s.place(path, d, f); !errors.Is(err, syscall.EXDEV) {
 		return d, err
 	}
-	return d, s.AddFile(ctx, path, d, isExecutable)
+	return d, s.AddFile(ctx, path, d, f)
 }
 
 // openPrivate opens a file of ours even when its process left it unreadable.

@@ -93,7 +93,7 @@ func TestAddFileNoticesAChange(t *testing.T) {
 	store, path := open(t), filepath.Join(t.TempDir(), "input")
 	for _, now := range []string{"after", "befor", "before and more", ""} {
 		put(t, path, now)
-		if err := store.AddFile(t.Context(), path, of("before"), false); !errors.Is(err, ErrChanged) || !strings.Contains(err.Error(), path) {
+		if err := store.AddFile(t.Context(), path, of("before"), plain); !errors.Is(err, ErrChanged) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%q in the place of \"before\": %v; want ErrChanged and the name", now, err)
 		}
 	}
@@ -101,7 +101,7 @@ func TestAddFileNoticesAChange(t *testing.T) {
 		t.Error("a changed file is in the store")
 	}
 	wantNothingLeft(t, store)
-	if err := store.AddFile(t.Context(), path+"x", of("before"), false); !errors.Is(err, fs.ErrNotExist) {
+	if err := store.AddFile(t.Context(), path+"x", of("before"), plain); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a missing file: %v", err)
 	}
 }
@@ -109,8 +109,8 @@ func TestAddFileNoticesAChange(t *testing.T) {
 func TestAddFileKeepsBothForms(t *testing.T) {
 	store, path := open(t), filepath.Join(t.TempDir(), "input")
 	put(t, path, "text")
-	for f, want := range map[form]os.FileMode{plain: 0o644, executable: 0o755} {
-		if err := store.AddFile(t.Context(), path, of("text"), f == executable); err != nil {
+	for f, want := range map[Form]os.FileMode{plain: 0o644, executable: 0o755} {
+		if err := store.AddFile(t.Context(), path, of("text"), f); err != nil {
 			t.Fatal(err)
 		}
 		info, err := os.Lstat(store.path(of("text"), f))
@@ -174,12 +174,12 @@ func TestWriterCommitsOrAborts(t *testing.T) {
 }
 
 func TestAdoptMovesTheFile(t *testing.T) {
-	for f, isExecutable := range map[form]bool{plain: false, executable: true} {
+	for _, f := range []Form{plain, executable} {
 		store := open(t)
 		path := filepath.Join(store.layout.Temp(), "output")
 		put(t, path, "made")
 		inode := stat(t, path).Ino
-		d, err := store.Adopt(t.Context(), path, isExecutable)
+		d, err := store.Adopt(t.Context(), path, f)
 		if err != nil || d != of("made") {
 			t.Fatalf("adopted as %s, %v", d, err)
 		}
@@ -198,7 +198,7 @@ func TestAdoptCopiesWhatHasAnotherName(t *testing.T) {
 	if err := os.Link(one, two); err != nil {
 		t.Fatal(err)
 	}
-	d, err := store.Adopt(t.Context(), one, false)
+	d, err := store.Adopt(t.Context(), one, plain)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +214,7 @@ func TestAdoptWhatIsThereAlready(t *testing.T) {
 	before := stat(t, store.path(d, plain)).Ino
 	path := filepath.Join(t.TempDir(), "output")
 	put(t, path, "made")
-	if got, err := store.Adopt(t.Context(), path, false); err != nil || got != d {
+	if got, err := store.Adopt(t.Context(), path, plain); err != nil || got != d {
 		t.Fatalf("adopted as %s, %v", got, err)
 	}
 	if stat(t, store.path(d, plain)).Ino != before {
@@ -231,7 +231,7 @@ func TestAdoptGetsPastModes(t *testing.T) {
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)
 		}
-		d, err := store.Adopt(t.Context(), path, false)
+		d, err := store.Adopt(t.Context(), path, plain)
 		if err != nil {
 			t.Fatalf("mode %v: %v", mode, err)
 		}
@@ -249,7 +249,7 @@ func TestAdoptFollowsNoLink(t *testing.T) {
 	if err := os.Symlink(secret, link); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.Adopt(t.Context(), link, false); err == nil || store.Has(of("secret")) {
+	if _, err := store.Adopt(t.Context(), link, plain); err == nil || store.Has(of("secret")) {
 		t.Errorf("%v; want the link refused", err)
 	}
 }
@@ -266,7 +266,7 @@ func TestAdoptDropsExtendedAttributes(t *testing.T) {
 	if err := os.Chmod(path, 0o400); err != nil { // in the way of ordinary users
 		t.Fatal(err)
 	}
-	d, err := store.Adopt(t.Context(), path, false)
+	d, err := store.Adopt(t.Context(), path, plain)
 	if err != nil {
 		t.Fatal(err)
 	}

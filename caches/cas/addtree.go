@@ -23,7 +23,7 @@ func (s *Store) AddTree(ctx context.Context, tree *digest.Tree, root string) err
 					continue
 				}
 				path := filepath.Join(root, entry.Path)
-				if err := s.AddFile(ctx, path, entry.Digest, entry.Executable); err != nil {
+				if err := s.AddFile(ctx, path, entry.Digest, formOf(entry)); err != nil {
 					cancel(err)
 				}
 			}

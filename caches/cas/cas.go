@@ -95,36 +95,46 @@ func InFrontOf(layout caches.Layout, behind *Store) *Store {
 // Function returns the digest function that names the blobs.
 func (s *Store) Function() digest.Function { return s.fn }
 
-// form is which of the two files of a blob is meant.
-type form string
+// Form is which of the two files of a blob is meant.
+type Form string
 
 const (
-	plain      form = ""
-	executable form = ".x"
+	plain      Form = ""
+	executable Form = ".x"
 )
 
-func formOf(isExecutable bool) form {
-	if isExecutable {
+// FormOf returns the form that keeps what of a file's mode is kept: whether its
+// owner may execute it.
+func FormOf(mode fs.FileMode) Form {
+	if mode&0o100 != 0 {
 		return executable
 	}
 	return plain
 }
 
-func (f form) other() form {
+// formOf returns the form of a file in a tree.
+func formOf(entry digest.Entry) Form {
+	if entry.Executable {
+		return executable
+	}
+	return plain
+}
+
+func (f Form) other() Form {
 	if f == plain {
 		return executable
 	}
 	return plain
 }
 
-func (f form) mode() os.FileMode {
+func (f Form) mode() os.FileMode {
 	if f == executable {
 		return 0o755
 	}
 	return 0o644
 }
 
-func (s *Store) path(d digest.Digest, f form) string {
+func (s *Store) path(d digest.Digest, f Form) string {
 	hash := d.Hash()
 	return filepath.Join(s.folder, hash[:2], hash+string(f))
 }
@@ -139,7 +149,7 @@ func (s *Store) Has(d digest.Digest) bool {
 }
 
 func (s *Store) find(d digest.Digest) (string, error) {
-	for _, f := range []form{plain, executable} {
+	for _, f := range []Form{plain, executable} {
 		path := s.path(d, f)
 		whole, err := s.isWhole(path, d)
 		if whole {

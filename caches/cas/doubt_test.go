@@ -73,8 +73,8 @@ func TestTornBlobsAreReplaced(t *testing.T) {
 	ctx := context.Background()
 	const text = "an output of a tool"
 	for way, bring := range map[string]func(s *Store, path string, d digest.Digest) error{
-		"a file":   func(s *Store, path string, d digest.Digest) error { return s.AddFile(ctx, path, d, false) },
-		"an adopt": func(s *Store, path string, d digest.Digest) error { _, err := s.Adopt(ctx, path, false); return err },
+		"a file":   func(s *Store, path string, d digest.Digest) error { return s.AddFile(ctx, path, d, plain) },
+		"an adopt": func(s *Store, path string, d digest.Digest) error { _, err := s.Adopt(ctx, path, plain); return err },
 		"a writer": func(s *Store, _ string, d digest.Digest) error {
 			w := s.NewWriter()
 			fmt.Fprint(w, text)

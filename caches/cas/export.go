@@ -121,7 +121,7 @@ func (s *Store) exportFile(entry digest.Entry, at string) error {
 		return nil
 	}
 	temp := besides(at)
-	file, err := os.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, wantedMode(entry.Executable))
+	file, err := os.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, wantedMode(entry))
 	if err != nil {
 		return fmt.Errorf("write %s: %w", at, err)
 	}
@@ -132,8 +132,8 @@ func (s *Store) exportFile(entry digest.Entry, at string) error {
 	return moveOver(temp, at)
 }
 
-func wantedMode(isExecutable bool) os.FileMode {
-	if isExecutable {
+func wantedMode(entry digest.Entry) os.FileMode {
+	if entry.Executable {
 		return 0o777
 	}
 	return 0o666
@@ -143,7 +143,7 @@ func wantedMode(isExecutable bool) os.FileMode {
 // the conclusions that other tools draw from it.
 func (s *Store) upToDate(entry digest.Entry, at string) bool {
 	info, err := os.Lstat(at)
-	if err != nil || !info.Mode().IsRegular() || info.Size() != entry.Digest.Size() || info.Mode().Perm()&0o100 != wantedMode(entry.Executable)&0o100 {
+	if err != nil || !info.Mode().IsRegular() || info.Size() != entry.Digest.Size() || info.Mode().Perm()&0o100 != wantedMode(entry)&0o100 {
 		return false
 	}
 	file, err := os.Open(at)

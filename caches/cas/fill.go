@@ -79,7 +79,7 @@ func (f *filler) put(path string, entry digest.Entry) error {
 		f.flush()
 		f.next.folder = folder
 	}
-	f.next.links = append(f.next.links, link{folder: folder, name: name, digest: entry.Digest, form: formOf(entry.Executable)})
+	f.next.links = append(f.next.links, link{folder: folder, name: name, digest: entry.Digest, form: formOf(entry)})
 	return context.Cause(f.ctx)
 }
 
@@ -138,7 +138,7 @@ type link struct {
 	buffer []byte
 	name   string
 	digest digest.Digest
-	form   form
+	form   Form
 }
 
 func (l link) at() string { return filepath.Join(l.folder, l.name) }
@@ -221,18 +221,17 @@ func (s *Store) supply(ctx context.Context, l link, origin Origin) (done bool, e
 			return done, err
 		}
 	}
-	isExecutable := l.form == executable
 	if other := s.path(l.digest, l.form.other()); s.hasLength(other, l.digest) {
-		if err := s.AddFile(ctx, other, l.digest, isExecutable); !errors.Is(err, ErrChanged) {
+		if err := s.AddFile(ctx, other, l.digest, l.form); !errors.Is(err, ErrChanged) {
 			return false, err
 		}
 	}
 	if known {
-		return false, s.AddFile(ctx, path, l.digest, isExecutable)
+		return false, s.AddFile(ctx, path, l.digest, l.form)
 	}
 	if s.behind != nil {
 		if path, err := s.behind.find(l.digest); err == nil {
-			return false, s.AddFile(ctx, path, l.digest, isExecutable)
+			return false, s.AddFile(ctx, path, l.digest, l.form)
 		}
 	}
 	return false, fmt.Errorf("blob %s: %w", l.digest, ErrMissing)

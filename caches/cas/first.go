@@ -40,7 +40,7 @@ func (s *Store) putFirst(ctx context.Context, l link, origin string) (done bool,
 		return false, nil
 	}
 	// Something else is in its place, or there are no links on this file system.
-	return false, s.AddFile(ctx, origin, l.digest, l.form == executable)
+	return false, s.AddFile(ctx, origin, l.digest, l.form)
 }
 
 // readStart fills the buffer from the start of a file, or less where it ends.

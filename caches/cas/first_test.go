@@ -39,7 +39,7 @@ func TestNewBlobsAreAsOthers(t *testing.T) {
 	first, added := open(t), open(t)
 	layOut(t, first, map[string]file{"a": {"text", false}, "b": {"text", true}})
 	add(t, added, "text")
-	for _, f := range []form{plain, executable} {
+	for _, f := range []Form{plain, executable} {
 		if data, err := first.Blob(t.Context(), of("text")); err != nil || string(data) != "text" {
 			t.Errorf("%q, %v", data, err)
 		}

@@ -29,7 +29,7 @@ func TestInFrontOfAdopts(t *testing.T) {
 	front := InFrontOf(open(t).layout, open(t))
 	path := filepath.Join(t.TempDir(), "out")
 	put(t, path, "made")
-	d, err := front.Adopt(t.Context(), path, false)
+	d, err := front.Adopt(t.Context(), path, plain)
 	if err != nil || d != of("made") || !front.Has(d) || front.behind.Has(d) {
 		t.Errorf("%s, %v", d, err)
 	}
@@ -71,7 +71,7 @@ func TestAdoptThatFailsLeavesTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, in, "in the way")
-	if _, err := store.Adopt(t.Context(), path, false); err == nil {
+	if _, err := store.Adopt(t.Context(), path, plain); err == nil {
 		t.Fatal("a file was placed below a file")
 	}
 	if got := content(t, path); got != "made" {

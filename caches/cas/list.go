@@ -72,7 +72,7 @@ func (s *Store) file(folder string, entry fs.DirEntry) (File, error) {
 // does not count as a use.
 func (s *Store) FilesOf(d digest.Digest) []File {
 	var files []File
-	for _, f := range []form{plain, executable} {
+	for _, f := range []Form{plain, executable} {
 		path := s.path(d, f)
 		if info, err := os.Lstat(path); err == nil && info.Size() == d.Size() {
 			files = append(files, File{d, path, f == executable})
@@ -85,7 +85,7 @@ func (s *Store) FilesOf(d digest.Digest) []File {
 // [ErrMissing] when it is not, and is another one when nobody can tell. It does
 // not count as a use.
 func (s *Store) Look(d digest.Digest) error {
-	for _, f := range []form{plain, executable} {
+	for _, f := range []Form{plain, executable} {
 		info, err := os.Lstat(s.path(d, f))
 		if err == nil && info.Size() == d.Size() {
 			return nil
@@ -121,7 +121,7 @@ type Unnoted struct{ Store *Store }
 
 // Blob reads a whole blob and verifies it, as [Store.Blob] does.
 func (u Unnoted) Blob(_ context.Context, d digest.Digest) ([]byte, error) {
-	for _, f := range []form{plain, executable} {
+	for _, f := range []Form{plain, executable} {
 		data, err := readUnnoted(u.Store.path(d, f), d.Size())
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

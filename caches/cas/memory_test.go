@@ -24,7 +24,7 @@ func TestMemoryIsFlat(t *testing.T) {
 		work func() error
 	}{
 		{"adopt 1 GiB", func() (err error) {
-			d, err = store.Adopt(t.Context(), sparse(t, adopted, large), false)
+			d, err = store.Adopt(t.Context(), sparse(t, adopted, large), plain)
 			return err
 		}},
 		{"add 64 MiB", func() error {
@@ -34,7 +34,7 @@ func TestMemoryIsFlat(t *testing.T) {
 				return err
 			}
 			d = small
-			return store.AddFile(t.Context(), path, d, false)
+			return store.AddFile(t.Context(), path, d, plain)
 		}},
 		{"copy 64 MiB", func() error { return store.CopyTo(io.Discard, d) }},
 		{"export 64 MiB", func() error { return store.Export(t.Context(), fileEntry(d), exported) }},

@@ -192,7 +192,7 @@ func TestTreeWithoutABlob(t *testing.T) {
 func TestTreeTakesNoBlobThatWasCutShort(t *testing.T) {
 	store := open(t)
 	d := add(t, store, "whole")
-	for _, lost := range []form{plain, executable} {
+	for _, lost := range []Form{plain, executable} {
 		put(t, store.path(d, lost), "")
 	}
 	dir := layOut(t, store, map[string]file{"a": {"whole", false}, "b": {"whole", true}})
@@ -295,7 +295,7 @@ func TestHasTreeMissesEachBlob(t *testing.T) {
 	}
 	for d := range needed {
 		hide := func(from, to string) {
-			for _, f := range []form{plain, executable} {
+			for _, f := range []Form{plain, executable} {
 				_ = os.Rename(store.path(d, f)+from, store.path(d, f)+to)
 			}
 		}

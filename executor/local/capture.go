@@ -130,13 +130,13 @@ func (a *attempt) take(ctx context.Context, entry layers.Entry) (digest.Entry, e
 }
 
 func (a *attempt) takeFile(ctx context.Context, blobs *cas.Store, entry layers.Entry) (digest.Digest, error) {
-	isExecutable := entry.Mode&0o100 != 0
+	form := cas.FormOf(entry.Mode)
 	if strings.HasPrefix(entry.Real, a.work.upper+"/") {
-		return blobs.Adopt(ctx, entry.Real, isExecutable)
+		return blobs.Adopt(ctx, entry.Real, form)
 	}
 	d, err := digest.FileDigest(entry.Real, digest.NewIndex(blobs.Function()))
 	if err == nil && !blobs.Has(d) {
-		err = blobs.AddFile(ctx, entry.Real, d, isExecutable)
+		err = blobs.AddFile(ctx, entry.Real, d, form)
 	}
 	return d, err
 }
