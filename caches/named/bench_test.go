@@ -29,7 +29,7 @@ func BenchmarkCheckoutPublish(b *testing.B) {
 const script = `i=0; while [ $i -lt 200 ]; do cat /proc/self/stat >d$((i % 10))/f$((i / 10 + 20)); i=$((i + 1)); done`
 
 func byLayers(b *testing.B, size int) {
-	c := namedtest.New(b, caches.Mutable, false)
+	c := namedtest.New(b, caches.Mutable, namedtest.Overlaid)
 	checkout := c.Checkout()
 	populate(b, checkout.Upper(), size)
 	c.Publish(checkout, named.PublishOptions{})

@@ -28,7 +28,7 @@ func TestDiskFull(t *testing.T) {
 
 func fullDisk(t testing.TB, root string) int {
 	namedtest.Check(t, unix.Mount("tmpfs", root, "tmpfs", 0, "size=2m"))
-	c := namedtest.At(t, root, caches.Mutable, true)
+	c := namedtest.At(t, root, caches.Mutable, namedtest.Copied)
 	c.Do("echo 1 >n")
 	before, _ := c.Store.List("")
 	checkout := c.Started("echo 2 >n")

@@ -10,9 +10,9 @@ import (
 	"larder/caches/named/namedtest"
 )
 
-func TestHostileOverOverlay(t *testing.T) { namedtest.Hostile(t, false) }
+func TestHostileOverOverlay(t *testing.T) { namedtest.Hostile(t, namedtest.Overlaid) }
 
-func TestHostileOverCopy(t *testing.T) { namedtest.Hostile(t, true) }
+func TestHostileOverCopy(t *testing.T) { namedtest.Hostile(t, namedtest.Copied) }
 
 // Root has rights that an ordinary user has not, so both go every way.
 func TestHostileAsAnOrdinaryUser(t *testing.T) {

@@ -23,7 +23,7 @@ func filling(t *testing.T, tree layertest.Tree) func(string) error {
 func TestImportReplacesAndGoesBack(t *testing.T) {
 	for _, mode := range []caches.Mode{caches.Mutable, caches.AppendOnly} {
 		t.Run(mode.String(), func(t *testing.T) {
-			c, ctx := namedtest.New(t, mode, true), context.Background()
+			c, ctx := namedtest.New(t, mode, namedtest.Copied), context.Background()
 			c.Publish(c.Started("echo old >a; echo old >b"), named.PublishOptions{Keep: 1})
 			running := c.Started("echo mine >mine")
 			made, err := c.Store.Import(ctx, c.Ref, filling(t, layertest.Tree{"a": "new\n", "d/x": "1"}))
@@ -48,7 +48,7 @@ func TestImportReplacesAndGoesBack(t *testing.T) {
 
 // What cannot be filled changes nothing and leaves nothing.
 func TestImportThatFailsLeavesNothing(t *testing.T) {
-	c, broken := namedtest.New(t, caches.Mutable, true), errors.New("broken")
+	c, broken := namedtest.New(t, caches.Mutable, namedtest.Copied), errors.New("broken")
 	old := c.Do("echo old >a")
 	_, err := c.Store.Import(context.Background(), c.Ref, func(dir string) error {
 		namedtest.Check(t, os.Mkdir(filepath.Join(dir, "half"), 0o500))

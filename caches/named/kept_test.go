@@ -31,7 +31,7 @@ func manifestPath(c *namedtest.Cache, generation string) string {
 // three publishes three generations that all stay.
 func three(t testing.TB) (c *namedtest.Cache, ids []string) {
 	t.Helper()
-	c = namedtest.New(t, caches.Mutable, true)
+	c = namedtest.New(t, caches.Mutable, namedtest.Copied)
 	for n := range 3 {
 		checkout := c.Started(fmt.Sprint("echo x >", n))
 		ids = append(ids, c.Publish(checkout, named.PublishOptions{Keep: 3}).After)
@@ -85,7 +85,7 @@ func TestMarksOfWhatWasDroppedGoWithTheHeadThatNamedIt(t *testing.T) {
 
 // A head that a restart has cost stays as long as it is what the cache names.
 func TestATrimAfterARestartDamagesNothing(t *testing.T) {
-	c := namedtest.New(t, caches.Mutable, true)
+	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 	store := c.Store
 	c.Store = store.OnBoot("one")
 	c.Do("echo x >durable")
@@ -107,7 +107,7 @@ func TestATrimAfterARestartDamagesNothing(t *testing.T) {
 // Whatever becomes of a cache by itself, nothing of its history counts as missing.
 func TestNothingThatWasLetGoIsMissed(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		c := namedtest.New(t, caches.Mutable, true)
+		c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 		defer c.Run.Close()
 		ctx, store, boot := context.Background(), c.Store, 0
 		c.Store = store.OnBoot("0")
@@ -147,7 +147,7 @@ func TestNothingThatWasLetGoIsMissed(t *testing.T) {
 // A layer that is too large to be listed by the publish cannot be judged before
 // it is: the first look says so, the next one finds a flip.
 func TestALayerWithoutAListingIsReportedAsSuch(t *testing.T) {
-	c := namedtest.New(t, caches.Mutable, true)
+	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 	c.Do("for i in $(seq 100); do echo $i >$i; done")
 	inspection, err := c.Store.Inspect(c.Ref)
 	namedtest.Check(t, err)

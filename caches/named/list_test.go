@@ -16,7 +16,7 @@ import (
 // manyCaches fills a store with so many small caches.
 func manyCaches(t testing.TB, n int) *namedtest.Cache {
 	t.Helper()
-	c := namedtest.New(t, caches.Mutable, true)
+	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 	for i := range n {
 		name, err := caches.ParseName(fmt.Sprintf("cache-%d", i))
 		namedtest.Check(t, err)
@@ -80,7 +80,7 @@ func BenchmarkListOf1000(b *testing.B) {
 // TestAHalfRemovedCacheIsSeenAsOne: between the two renames of a removal, whose
 // process may have been stopped or killed there.
 func TestAHalfRemovedCacheIsSeenAsOne(t *testing.T) {
-	c := namedtest.New(t, caches.Mutable, true)
+	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 	c.Do("echo 1 >n")
 	shell(t, c.Layout.Root(), `for f in named-v1/*/head; do mv $f ${f%head}gone; done`)
 	rows, err := c.Store.List("")

@@ -15,7 +15,7 @@ import (
 )
 
 func newLive(t *testing.T) *namedtest.Cache {
-	c := namedtest.New(t, caches.Mutable, true)
+	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 	c.Ref.Live = true
 	return c
 }

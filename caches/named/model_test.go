@@ -42,7 +42,7 @@ type action struct {
 }
 
 func run(t *testing.T, r *rapid.T, mode caches.Mode) {
-	w := &world{Cache: namedtest.New(t, mode, true), head: map[string]string{}}
+	w := &world{Cache: namedtest.New(t, mode, namedtest.Copied), head: map[string]string{}}
 	defer w.Run.Close()
 	for range rapid.IntRange(2, 8).Draw(r, "steps") {
 		if len(w.open) == 0 || len(w.open) < 3 && rapid.Bool().Draw(r, "start") {
@@ -159,7 +159,7 @@ func FuzzDamage(f *testing.F) {
 	f.Add([]byte(`{"format":1,"id":"0011223344556677","layers":[{"id":"../../../etc"}]}`), []byte(`{"format":1,"name":"x","mode":"mutable","scope_kind":9}`))
 	f.Add([]byte(`null`), []byte(`{}`))
 	f.Fuzz(func(t *testing.T, manifest, ref []byte) {
-		c := namedtest.New(t, caches.Mutable, true)
+		c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 		head := "0011223344556677"
 		folder := filepath.Join(c.Layout.Named(), c.Ref.ID())
 		namedtest.Check(t, os.MkdirAll(filepath.Join(folder, "generations"), 0o755))

@@ -21,12 +21,12 @@ func TestMain(m *testing.M) {
 	layertest.Main(m.Run)
 }
 
-func TestOverlay(t *testing.T) { namedtest.Suite(t, false) }
+func TestOverlay(t *testing.T) { namedtest.Suite(t, namedtest.Overlaid) }
 
-func TestCopy(t *testing.T) { namedtest.Suite(t, true) }
+func TestCopy(t *testing.T) { namedtest.Suite(t, namedtest.Copied) }
 
 func TestCheckoutEndsOnce(t *testing.T) {
-	c := namedtest.New(t, caches.Mutable, true)
+	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 	checkout := c.Started("echo x >x")
 	if _, err := checkout.Discard(); err != nil {
 		t.Fatal(err)
@@ -40,7 +40,7 @@ func TestCheckoutEndsOnce(t *testing.T) {
 
 // The view of a checkout stays as it is whatever others publish, compact and drop.
 func TestCheckoutIsStable(t *testing.T) {
-	c := namedtest.New(t, caches.Mutable, true)
+	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 	c.Do("echo 0 >n; echo old >old")
 	old := c.Checkout()
 	for _, n := range []string{"1", "2", "3", "4"} {
@@ -55,7 +55,7 @@ func TestCheckoutIsStable(t *testing.T) {
 }
 
 func TestForgedMarks(t *testing.T) {
-	c := namedtest.New(t, caches.AppendOnly, true)
+	c := namedtest.New(t, caches.AppendOnly, namedtest.Copied)
 	c.Do("mkdir d; echo 1 >d/x")
 	checkout := c.Started("echo 2 >d/y")
 	setMark(t, filepath.Join(checkout.Upper(), "d"), "user.overlay.opaque", "y")
@@ -75,7 +75,7 @@ func headLayer(c *namedtest.Cache) string {
 }
 
 func TestHistoryAndRollback(t *testing.T) {
-	c, ctx := namedtest.New(t, caches.Mutable, true), context.Background()
+	c, ctx := namedtest.New(t, caches.Mutable, namedtest.Copied), context.Background()
 	one := c.Do("echo 1 >n")
 	two := c.Do("echo 2 >n")
 	history, err := c.Store.History(c.Ref)
@@ -99,7 +99,7 @@ func TestHistoryAndRollback(t *testing.T) {
 }
 
 func TestListRemoveInspect(t *testing.T) {
-	c, ctx := namedtest.New(t, caches.Mutable, true), context.Background()
+	c, ctx := namedtest.New(t, caches.Mutable, namedtest.Copied), context.Background()
 	c.Do("echo 1 >n; echo 22 >m")
 	rows, err := c.Store.List("d*")
 	namedtest.Check(t, err)
@@ -127,7 +127,7 @@ func TestListRemoveInspect(t *testing.T) {
 
 // A run that checked an empty cache out publishes to a fresh one after a removal.
 func TestRemoveUnderEmptyCheckout(t *testing.T) {
-	c := namedtest.New(t, caches.Mutable, true)
+	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 	held := c.Started("echo mine >mine")
 	c.Do("echo 1 >n")
 	if _, err := c.Store.Remove(context.Background(), ""); err != nil {
@@ -145,7 +145,7 @@ func TestDamageCountsAsEmpty(t *testing.T) {
 		"layer":    `rm -r layers-v1/*/*`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := namedtest.New(t, caches.Mutable, true)
+			c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 			c.Do("echo 1 >n")
 			shell(t, c.Layout.Root(), damage)
 			rows, err := c.Store.List("")
@@ -164,7 +164,7 @@ func TestDamageCountsAsEmpty(t *testing.T) {
 }
 
 func TestCompactKeepsContentAndDepth(t *testing.T) {
-	c, ctx := namedtest.New(t, caches.Mutable, true), context.Background()
+	c, ctx := namedtest.New(t, caches.Mutable, namedtest.Copied), context.Background()
 	want := layertest.Tree{}
 	for n := range 40 {
 		name := string(rune('a' + n%26))
@@ -190,7 +190,7 @@ func glob(t *testing.T, pattern string) []string {
 
 // With lock=true a second action waits for the first to end.
 func TestAlone(t *testing.T) {
-	c, ctx := namedtest.New(t, caches.Mutable, true), context.Background()
+	c, ctx := namedtest.New(t, caches.Mutable, namedtest.Copied), context.Background()
 	options := named.CheckoutOptions{Copy: true, Alone: true}
 	one, err := c.Store.Checkout(ctx, c.Ref, c.Run, options)
 	namedtest.Check(t, err)
@@ -218,7 +218,7 @@ func TestAlone(t *testing.T) {
 
 // As many generations stay as were asked for, and nothing is left in Temp.
 func TestKeepAndCollect(t *testing.T) {
-	c := namedtest.New(t, caches.Mutable, true)
+	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 	for _, n := range []string{"1", "2", "3", "4", "5"} {
 		c.Publish(c.Started("echo "+n+" >n"), named.PublishOptions{Keep: 3})
 	}

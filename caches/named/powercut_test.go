@@ -97,7 +97,7 @@ func TestPowerCuts(t *testing.T) {
 }
 
 func cutPower(t *testing.T, r *rapid.T, mode caches.Mode) {
-	c := namedtest.New(t, mode, true)
+	c := namedtest.New(t, mode, namedtest.Copied)
 	defer c.Run.Close()
 	now, durable := layertest.Tree{}, layertest.Tree{}
 	store := c.Store
@@ -151,7 +151,7 @@ func TestGenerationsOfAnotherBoot(t *testing.T) {
 		{"", "two", false, layertest.Tree{"a": "1"}},
 		{"one", "", false, layertest.Tree{"a": "1"}},
 	} {
-		c := namedtest.New(t, caches.Mutable, true)
+		c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 		store := c.Store
 		c.Store = store.OnBoot(test.made)
 		c.Do("printf 1 >a")
@@ -171,7 +171,7 @@ func TestGenerationsOfAnotherBoot(t *testing.T) {
 // The last durable generation stays until another one is durable, however many
 // are published after it, and goes then.
 func TestLastDurableGenerationStays(t *testing.T) {
-	c := namedtest.New(t, caches.Mutable, true)
+	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 	c.Do("printf first >a")
 	durably(t, c.Store)
 	for n := range 9 {
@@ -207,7 +207,7 @@ func TestLastDurableGenerationStays(t *testing.T) {
 
 // After a restart the history ends where it cannot be trusted.
 func TestRollbackOnlyToWhatSurvived(t *testing.T) {
-	c := namedtest.New(t, caches.Mutable, true)
+	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 	home := c.Store
 	c.Store = home.OnBoot("one")
 	c.Do("printf 1 >a")
@@ -221,7 +221,7 @@ func TestRollbackOnlyToWhatSurvived(t *testing.T) {
 }
 
 func TestTornRefIsWrittenAgain(t *testing.T) {
-	c := namedtest.New(t, caches.Mutable, true)
+	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 	c.Do("printf 1 >a")
 	ref := filepath.Join(c.Layout.Named(), c.Ref.ID(), "ref.json")
 	cut(ref, "zeroed")

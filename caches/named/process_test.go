@@ -49,7 +49,7 @@ func child() int {
 	if j.Full {
 		return fullDisk(t, j.Root)
 	}
-	c := namedtest.At(t, j.Root, j.Mode, true)
+	c := namedtest.At(t, j.Root, j.Mode, namedtest.Copied)
 	defer c.Run.Close()
 	if j.Gate != "" {
 		lock, _ := os.Open(j.Gate)
@@ -139,7 +139,7 @@ func wholeGeneration(t *testing.T, tree layertest.Tree) {
 func TestKilledWhilePublishing(t *testing.T) {
 	for _, mode := range []caches.Mode{caches.Mutable, caches.AppendOnly} {
 		t.Run(mode.String(), func(t *testing.T) {
-			c := namedtest.New(t, mode, true)
+			c := namedtest.New(t, mode, namedtest.Copied)
 			files := layertest.Tree{"a": "", "b": "", "d/c": "", "d/e/f": ""}
 			if mode == caches.AppendOnly {
 				files = layertest.Tree{"a": "1", "b": "1", "d/c": "1", "d/e/f": "1"}

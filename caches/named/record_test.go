@@ -43,7 +43,7 @@ func logged(c *namedtest.Cache) map[string][]map[string]any {
 }
 
 func TestEachOutcomeIsCountedOnce(t *testing.T) {
-	c := namedtest.New(t, caches.Mutable, true)
+	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 	c.Do("echo one >a; echo two >b; mkfifo p")
 	c.Do(":")
 	one, merged, replaced, discarded := c.Started("echo 1 >a"), c.Started("echo 22 >b"), c.Started("echo 333 >a"), c.Started("echo 4 >a")
@@ -91,7 +91,7 @@ func hold(t *testing.T, c *namedtest.Cache) {
 }
 
 func TestTheTallyOfACacheGoesWithIt(t *testing.T) {
-	c := namedtest.New(t, caches.AppendOnly, true)
+	c := namedtest.New(t, caches.AppendOnly, namedtest.Copied)
 	c.Do("echo one >a")
 	c.Do("echo one >a; echo two >b")
 	if got := tally(c); got[journal.Duplicates] != 1 || got[journal.Publishes] != 2 {
@@ -110,7 +110,7 @@ func TestTheTallyOfACacheGoesWithIt(t *testing.T) {
 }
 
 func TestGivingUpCountsAsAFailure(t *testing.T) {
-	c := namedtest.New(t, caches.Mutable, true)
+	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 	c.Do("echo one >a")
 	outcome, err := c.Started("echo two >a").GiveUp()
 	if err != nil || outcome.Result != named.Failed || outcome.Before != outcome.After {

@@ -66,7 +66,7 @@ func (r results) counted(t *testing.T, c *namedtest.Cache, looks int64) {
 // of the additions are duplicates: all is there, and every count is exact.
 func TestStressAdditionsByManyProcesses(t *testing.T) {
 	processes, adds := long(16, 64), long(800, 10_000)
-	c := namedtest.New(t, caches.AppendOnly, true)
+	c := namedtest.New(t, caches.AppendOnly, namedtest.Copied)
 	each := (adds + processes - 1) / processes
 	var jobs []job
 	for n := range processes {
@@ -98,7 +98,7 @@ func TestStressAdditionsByManyProcesses(t *testing.T) {
 // Many processes add files of their own to one mutable cache: none is lost.
 func TestStressDisjointChangesByManyProcesses(t *testing.T) {
 	const processes, each = 16, 50
-	c := namedtest.New(t, caches.Mutable, true)
+	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 	want := layertest.Tree{}
 	var jobs []job
 	for n := range processes {
@@ -121,7 +121,7 @@ func TestStressDisjointChangesByManyProcesses(t *testing.T) {
 // one publisher's whole generation, and each outcome is counted.
 func TestStressOverlappingChangesByManyProcesses(t *testing.T) {
 	processes, times := 16, long(3, 40)
-	c := namedtest.New(t, caches.Mutable, true)
+	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 	var jobs []job
 	for range processes {
 		jobs = append(jobs, job{Root: c.Layout.Root(), Mode: caches.Mutable, Times: times, Marked: true,

@@ -40,14 +40,14 @@ func depth(t testing.TB, c *namedtest.Cache) int {
 // While publishers, tenders and readers work on one cache, every reader sees one
 // publisher's whole content, and merging layers never changes what is read.
 func TestMergingBesidePublishersAndReaders(t *testing.T) {
-	c := namedtest.New(t, caches.Mutable, true)
+	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 	root := c.Layout.Root()
 	publish(t, c, layertest.Tree{"a": "0", "b": "0", "d/c": "0", "d/e/f": "0"})
 	done := make(chan struct{})
 	var publishers, others sync.WaitGroup
 	for p := range 2 {
 		publishers.Go(func() {
-			own := namedtest.At(t, root, caches.Mutable, true)
+			own := namedtest.At(t, root, caches.Mutable, namedtest.Copied)
 			for n := range 25 {
 				mark := fmt.Sprint(p, "-", n)
 				publish(t, own, layertest.Tree{"a": mark, "b": mark, "d/c": mark, "d/e/f": mark, "own/" + mark: mark})
@@ -57,7 +57,7 @@ func TestMergingBesidePublishersAndReaders(t *testing.T) {
 	merged := 0
 	for range 2 {
 		others.Go(func() {
-			tender := namedtest.At(t, root, caches.Mutable, true).Store.NewTender()
+			tender := namedtest.At(t, root, caches.Mutable, namedtest.Copied).Store.NewTender()
 			for until(done) {
 				if _, err := tender.Arrange(context.Background()); err != nil {
 					t.Errorf("arrange: %v", err)
@@ -69,7 +69,7 @@ func TestMergingBesidePublishersAndReaders(t *testing.T) {
 		})
 	}
 	others.Go(func() {
-		reader := namedtest.At(t, root, caches.Mutable, true)
+		reader := namedtest.At(t, root, caches.Mutable, namedtest.Copied)
 		for until(done) {
 			checkout := reader.Checkout()
 			before := namedtest.View(t, checkout.Stack())
@@ -108,7 +108,7 @@ func until(done chan struct{}) bool {
 // Merging layers and a rollback, a removal or another merge in its midst: what was
 // merged is used only when the head still has those layers.
 func TestHeadThatMovesWhileLayersAreMerged(t *testing.T) {
-	c := namedtest.New(t, caches.Mutable, true)
+	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 	for n := range 7 {
 		publish(t, c, layertest.Tree{fmt.Sprint("f", n): "x"})
 	}
@@ -141,7 +141,7 @@ func TestHeadThatMovesWhileLayersAreMerged(t *testing.T) {
 // A cache that changes by one percent again and again, and is tended now and then,
 // stays within the depth that walks can afford.
 func TestSteadyStateStaysShallow(t *testing.T) {
-	c := namedtest.New(t, caches.Mutable, true)
+	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 	c.Copied = false // the private layer is written by hand: no mount is needed
 	const files = 2000
 	base := layertest.Tree{}
@@ -175,7 +175,7 @@ func TestSteadyStateStaysShallow(t *testing.T) {
 
 // A publisher merges layers itself only when nobody has for very long.
 func TestRelieve(t *testing.T) {
-	c := namedtest.New(t, caches.Mutable, true)
+	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 	for n := range 34 {
 		publish(t, c, layertest.Tree{fmt.Sprint("f", n): "x"})
 		was := depth(t, c)
@@ -191,7 +191,7 @@ func TestRelieve(t *testing.T) {
 
 // Where nobody works in the background, publishers do it.
 func TestTendByPublishers(t *testing.T) {
-	c := namedtest.New(t, caches.Mutable, true)
+	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 	ctx := context.Background()
 	namedtest.Check(t, c.Store.Tend(ctx, c.Ref)) // an empty cache is no error
 	for n := range 9 {
@@ -217,7 +217,7 @@ func TestTendByPublishers(t *testing.T) {
 }
 
 func TestTenderListsEveryLayer(t *testing.T) {
-	c := namedtest.New(t, caches.Mutable, true)
+	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 	tender := c.Store.NewTender()
 	for n := range 12 {
 		publish(t, c, layertest.Tree{fmt.Sprint("f", n): "x"})
@@ -251,7 +251,7 @@ func TestTenderListsEveryLayer(t *testing.T) {
 // else will.
 func TestNeedlessLayersAreDeletedInTheBackground(t *testing.T) {
 	for _, listed := range []bool{false, true} {
-		c := namedtest.New(t, caches.Mutable, true)
+		c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 		for n := range 8 {
 			publish(t, c, layertest.Tree{fmt.Sprint("f", n): "x"})
 		}
@@ -273,7 +273,7 @@ func TestNeedlessLayersAreDeletedInTheBackground(t *testing.T) {
 
 // Damage in one cache does not keep the others from being looked after.
 func TestTenderGoesPastDamage(t *testing.T) {
-	c := namedtest.New(t, caches.Mutable, true)
+	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
 	publish(t, c, layertest.Tree{"a": "x"})
 	other := *c
 	other.Ref.Key = "other"

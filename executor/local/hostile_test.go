@@ -25,9 +25,16 @@ func TestNoWayAroundAppendOnly(t *testing.T) {
 				for _, violation := range r.Caches[0].Violations {
 					reported = append(reported, named.Violation(violation))
 				}
-				way.Reported(t, reported, b.config.Copy)
+				way.Reported(t, reported, backing(b))
 				namedtest.StillThere(t, before, b.layout.Layers())
 			})
 		}
 	})
+}
+
+func backing(b *bench) namedtest.Backing {
+	if b.config.Copy {
+		return namedtest.Copied
+	}
+	return namedtest.Overlaid
 }

@@ -19,26 +19,35 @@ import (
 	"larder/caches/named"
 )
 
+// Backing is what an action that changes a cache writes to.
+type Backing int
+
+// Overlaid is under a private layer of overlayfs, Copied a full private copy.
+const (
+	Overlaid Backing = iota
+	Copied
+)
+
 // Cache is one named cache in a store of its own.
 type Cache struct {
 	testing.TB
-	Layout caches.Layout
-	Store  *named.Store
-	Run    *layers.Run
-	Ref    caches.Ref
-	Copied bool // the way without overlayfs
+	Layout  caches.Layout
+	Store   *named.Store
+	Run     *layers.Run
+	Ref     caches.Ref
+	Backing Backing
 }
 
 // New makes a cache in a fresh store.
-func New(t testing.TB, mode caches.Mode, copied bool) *Cache {
+func New(t testing.TB, mode caches.Mode, backing Backing) *Cache {
 	t.Helper()
 	root := filepath.Join(t.TempDir(), "store")
 	t.Cleanup(func() { layertest.RemoveAll(t, root) })
-	return At(t, root, mode, copied)
+	return At(t, root, mode, backing)
 }
 
 // At opens a cache in the store at root.
-func At(t testing.TB, root string, mode caches.Mode, copied bool) *Cache {
+func At(t testing.TB, root string, mode caches.Mode, backing Backing) *Cache {
 	t.Helper()
 	layout, err := caches.OpenLayout(root)
 	Check(t, err)
@@ -48,7 +57,7 @@ func At(t testing.TB, root string, mode caches.Mode, copied bool) *Cache {
 	name, err := caches.ParseName("demo")
 	Check(t, err)
 	ref := caches.Ref{Name: name, Mode: mode, Scope: caches.GlobalScope()}
-	return &Cache{t, layout, named.Open(layout, journal.Open(layout)), run, ref, copied}
+	return &Cache{t, layout, named.Open(layout, journal.Open(layout)), run, ref, backing}
 }
 
 // Check ends the test when err is not nil.
@@ -62,7 +71,7 @@ func Check(t testing.TB, err error) {
 // Checkout checks the cache out.
 func (c *Cache) Checkout() *named.Checkout {
 	c.Helper()
-	checkout, err := c.Store.Checkout(context.Background(), c.Ref, c.Run, named.CheckoutOptions{Copy: c.Copied})
+	checkout, err := c.Store.Checkout(context.Background(), c.Ref, c.Run, named.CheckoutOptions{Copy: c.Backing == Copied})
 	Check(c, err)
 	c.Cleanup(checkout.Close)
 	return checkout
@@ -71,7 +80,7 @@ func (c *Cache) Checkout() *named.Checkout {
 // Act runs a shell script in the directory that an action would see.
 func (c *Cache) Act(checkout *named.Checkout, script string) string {
 	c.Helper()
-	if !c.Copied {
+	if c.Backing == Overlaid {
 		return layertest.Shell(c, layertest.Mount{Lowers: checkout.Lowers(), Upper: checkout.Upper(), Work: checkout.Work()}, script)
 	}
 	command := exec.Command("sh", "-euc", script)

@@ -22,19 +22,19 @@ import (
 
 // Hostile goes every way around append-only, for one way of making private
 // layers: none changes what was published, each is reported by path and kind.
-func Hostile(t *testing.T, copied bool) {
-	if !copied {
+func Hostile(t *testing.T, backing Backing) {
+	if backing == Overlaid {
 		layertest.NeedOverlay(t)
 	}
 	for _, way := range Ways() {
 		t.Run(way.Name, func(t *testing.T) {
 			way.Need(t)
-			c := New(t, caches.AppendOnly, copied)
+			c := New(t, caches.AppendOnly, backing)
 			c.Do(Publishing)
 			before := Raw(t, c.Layout.Layers())
 			got := c.Do(way.Script)
-			way.Reported(t, got.Violations, copied)
-			if got.Duplicates > way.Duplicates || !copied && got.Duplicates != way.Duplicates || len(got.Conflicts) > 0 {
+			way.Reported(t, got.Violations, backing)
+			if got.Duplicates > way.Duplicates || backing == Overlaid && got.Duplicates != way.Duplicates || len(got.Conflicts) > 0 {
 				t.Errorf("%d duplicates, want %d; conflicts %q", got.Duplicates, way.Duplicates, got.Conflicts)
 			}
 			StillThere(t, before, c.Layout.Layers())
@@ -52,10 +52,10 @@ func (w Way) Need(t testing.TB) {
 }
 
 // Reported compares what was reported, in whatever order.
-func (w Way) Reported(t testing.TB, got []named.Violation, copied bool) {
+func (w Way) Reported(t testing.TB, got []named.Violation, backing Backing) {
 	t.Helper()
 	order := func(a, b named.Violation) int { return strings.Compare(a.Path, b.Path) }
-	if diff := cmp.Diff(w.Want(copied), slices.SortedFunc(slices.Values(got), order)); diff != "" {
+	if diff := cmp.Diff(w.Want(backing), slices.SortedFunc(slices.Values(got), order)); diff != "" {
 		t.Errorf("violations (-want +got):\n%s", diff)
 	}
 }

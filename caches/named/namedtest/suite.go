@@ -9,13 +9,13 @@ import (
 )
 
 // Suite runs every case for one way of making private layers.
-func Suite(t *testing.T, copied bool) {
-	if !copied {
+func Suite(t *testing.T, backing Backing) {
+	if backing == Overlaid {
 		layertest.NeedOverlay(t)
 	}
 	for _, test := range alone {
 		t.Run(test.mode.String()+"/"+test.name, func(t *testing.T) {
-			c := New(t, test.mode, copied)
+			c := New(t, test.mode, backing)
 			c.Do(first)
 			got := c.Do(test.script)
 			c.Is(got, test.want)
@@ -25,7 +25,7 @@ func Suite(t *testing.T, copied bool) {
 	}
 	for _, test := range racing {
 		t.Run(test.mode.String()+"/racing, "+test.name, func(t *testing.T) {
-			c := New(t, test.mode, copied)
+			c := New(t, test.mode, backing)
 			c.Do(first)
 			one, other := c.Started(test.one), c.Started(test.other)
 			c.Publish(one, named.PublishOptions{Unit: test.options.Unit})

@@ -19,8 +19,8 @@ type Way struct {
 }
 
 // Want returns the kinds for one way of making private layers.
-func (w Way) Want(copied bool) []named.Violation {
-	if copied && w.Copied != nil {
+func (w Way) Want(backing Backing) []named.Violation {
+	if backing == Copied && w.Copied != nil {
 		return w.Copied
 	}
 	return w.Kinds
