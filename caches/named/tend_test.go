@@ -142,7 +142,7 @@ func TestHeadThatMovesWhileLayersAreMerged(t *testing.T) {
 // stays within the depth that walks can afford.
 func TestSteadyStateStaysShallow(t *testing.T) {
 	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
-	c.Copied = false // the private layer is written by hand: no mount is needed
+	c.Backing = namedtest.Overlaid // the private layer is written by hand: no mount is needed
 	const files = 2000
 	base := layertest.Tree{}
 	for n := range files {
