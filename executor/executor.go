@@ -40,9 +40,9 @@ type Runner interface {
 }
 
 // Results keeps answers; a lookup gives nil for an answer that is not there or
-// cannot be trusted.
+// cannot be trusted, and then says why.
 type Results interface {
-	Lookup(ctx context.Context, key digest.Digest) (*results.Record, error)
+	Lookup(ctx context.Context, key digest.Digest) (*results.Record, results.Miss, error)
 	Record(ctx context.Context, key digest.Digest, record *results.Record) error
 }
 
@@ -127,6 +127,17 @@ type Request struct {
 	Signals  <-chan os.Signal
 	Observe  func(Event)  // may be nil
 	Say      func(string) // may be nil; see [Job]
+	// Missed, which may be nil, is told before the command begins why it has to run.
+	Missed func(Missed)
+}
+
+// Missed is why an action has to run.
+type Missed struct {
+	results.Miss
+	// Key is zero when kept results were not asked for.
+	Key action.Key
+	// Inputs is the input tree, whose directories may not be in the store yet.
+	Inputs *digest.Tree
 }
 
 // Keep says after which runs the sandbox is kept, for a look at what the command
@@ -188,6 +199,7 @@ func (r *run) answer(ctx context.Context) (*action.Result, error) {
 		return result, err
 	}
 	r.expect(surroundings)
+	r.tellMissed()
 	observed, err := r.observe(ctx)
 	if err != nil {
 		return r.failed(), err

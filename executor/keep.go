@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"larder/caches"
@@ -16,18 +17,27 @@ import (
 // replay answers from kept results: nil when there is no answer to be trusted.
 func (r *run) replay(ctx context.Context) (*action.Result, error) {
 	if !r.request.Results.Read {
+		r.miss.Reason = results.NotAsked
+		if r.request.Results.Write {
+			r.miss.Reason = results.NotRead
+		}
 		return nil, nil
 	}
 	var record *results.Record
 	err := r.step(action.StepLookup, func() (bytes int64, err error) {
-		record, err = r.executor.results.Lookup(ctx, r.key.Digest)
+		record, r.miss, err = r.executor.results.Lookup(ctx, r.key.Digest)
 		return 0, err
 	})
 	if err != nil {
+		r.miss = results.Miss{Reason: results.Unusable, What: OneLine(err)}
 		r.trouble("the kept results cannot be read, so the command ran", err)
 		return nil, nil
 	}
-	if record == nil || !r.request.Streams.Input.accepts(record.IgnoresInput) {
+	if record == nil {
+		return nil, nil
+	}
+	if !r.request.Streams.Input.accepts(record.IgnoresInput) {
+		r.miss.Reason = results.NeedsInput
 		return nil, nil
 	}
 	result, spoken, err := r.handOver(ctx, record)
@@ -37,8 +47,16 @@ func (r *run) replay(ctx context.Context) (*action.Result, error) {
 	if errors.Is(err, caches.ErrUnreadable) {
 		r.broken = err
 	}
+	r.miss = results.Miss{Reason: results.Unusable, What: OneLine(err)}
 	r.trouble("a kept result could not be handed over, so the command ran", err)
 	return nil, nil
+}
+
+// tellMissed tells who wants to know it why the command has to run.
+func (r *run) tellMissed() {
+	if r.request.Missed != nil {
+		r.request.Missed(Missed{r.miss, r.key, r.inputs})
+	}
 }
 
 // handOver gives a kept answer as if the command had run. spoken says that some
@@ -158,10 +176,14 @@ func (n noting) Write(data []byte) (int, error) {
 // cannot be written is a warning: results are only ever a saving.
 func (r *run) keep(ctx context.Context, outcome *Outcome, observed []results.Observation) {
 	result := outcome.Result
-	if !r.request.Results.Write || !r.worthKeeping(outcome) {
+	if !r.request.Results.Write {
+		return
+	}
+	if result.NotKept = r.unworthy(outcome); result.NotKept != "" {
 		return
 	}
 	if !r.isUnchanged(ctx) {
+		result.NotKept = "a tool, a payload or the host's packages changed while it ran"
 		result.Warnings = append(result.Warnings, "the result was not kept: a tool, a payload or the host's packages changed while the command ran")
 		return
 	}
@@ -172,10 +194,12 @@ func (r *run) keep(ctx context.Context, outcome *Outcome, observed []results.Obs
 		Created: time.Now().UTC().Truncate(time.Second), RunMS: r.timings[action.StepRun],
 		MaxRSSBytes: result.Resources.MaxRSSBytes, UserMS: result.Resources.UserMS, SystemMS: result.Resources.SystemMS,
 	}
+	record.Action, record.Command = r.key.Kept()
 	for _, output := range result.Outputs {
 		record.Outputs = append(record.Outputs, results.Output(output))
 	}
 	if err := r.executor.results.Record(ctx, r.key.Digest, record); err != nil {
+		result.NotKept = "the store could not take it"
 		r.trouble("the result was not kept", err)
 	}
 }
@@ -208,23 +232,26 @@ func (r *run) isUnchanged(ctx context.Context) bool {
 	}
 }
 
-// worthKeeping: an answer that depended on what was typed or piped in is not an
-// answer to the key. A failure may have come from the machine (a full disk, a
+// unworthy says why an answer is not worth keeping, and nothing when it is: one
+// that depended on what was typed or piped in is not an answer to the key. A failure may have come from the machine (a full disk, a
 // flaky test), so it is kept only under an exit code that a cache of the action
 // declares as one of the tool's good answers, as publish=0,1 does for mypy.
-func (r *run) worthKeeping(outcome *Outcome) bool {
-	if outcome.Away != nil || outcome.Input == InputRead || outcome.Stdout.IsZero() || outcome.Stderr.IsZero() || outcome.Result.OutputDigest == "" {
-		return false
+func (r *run) unworthy(outcome *Outcome) string {
+	if outcome.Input == InputRead {
+		return "it read standard input"
 	}
 	switch outcome.Result.Status {
 	case action.StatusOK:
-		return true
 	case action.StatusFailed:
-		for _, cache := range r.request.Action.Caches {
-			if cache.Publish.Declares(outcome.Result.ExitCode) {
-				return true
-			}
+		good := func(c action.Cache) bool { return c.Publish.Declares(outcome.Result.ExitCode) }
+		if !slices.ContainsFunc(r.request.Action.Caches, good) {
+			return fmt.Sprintf("it failed with exit code %d", outcome.Result.ExitCode)
 		}
+	default:
+		return "it failed"
 	}
-	return false
+	if outcome.Away != nil || outcome.Stdout.IsZero() || outcome.Stderr.IsZero() || outcome.Result.OutputDigest == "" {
+		return "the store could not take it"
+	}
+	return ""
 }

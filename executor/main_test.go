@@ -82,8 +82,8 @@ type records struct {
 	loadErr, setErr error
 }
 
-func (r *records) Lookup(_ context.Context, key digest.Digest) (*results.Record, error) {
-	return r.kept[key], r.loadErr
+func (r *records) Lookup(_ context.Context, key digest.Digest) (*results.Record, results.Miss, error) {
+	return r.kept[key], results.Miss{Reason: results.Absent}, r.loadErr
 }
 
 func (r *records) Record(_ context.Context, key digest.Digest, record *results.Record) error {

@@ -29,6 +29,7 @@ type run struct {
 	warnings     []string // for the result, once there is one
 	faults       []Fault
 	blobs        Blobs // where the outputs are
+	miss         results.Miss
 	broken       error // why nothing should be asked of the store any more
 }
 

@@ -22,21 +22,22 @@ type Checked struct {
 func NewChecked(backend Backend, blobs Blobs) Checked { return Checked{backend, blobs} }
 
 // Lookup returns the record of key, or nil when there is none, when a blob of
-// it is missing, or when a path that it observed has changed.
-func (c Checked) Lookup(ctx context.Context, key digest.Digest) (*Record, error) {
+// it is missing, or when a path that it observed has changed; the miss then says
+// which.
+func (c Checked) Lookup(ctx context.Context, key digest.Digest) (*Record, Miss, error) {
 	record, err := c.backend.Load(ctx, key)
 	if err != nil || record == nil {
-		return nil, err
+		return nil, Miss{Reason: Absent}, err
 	}
-	if whole, err := c.whole(ctx, key.Function(), record); err != nil || !whole {
-		return nil, err
+	if lost, err := c.lost(ctx, key.Function(), record); err != nil || lost != "" {
+		return nil, Miss{LostBlob, lost}, err
 	}
 	for _, observation := range record.Observed {
 		if !observation.Holds(ctx, key.Function()) {
-			return nil, nil
+			return nil, Miss{Changed, observation.Path}, nil
 		}
 	}
-	return record, nil
+	return record, Miss{}, nil
 }
 
 // Record keeps the answer of key.
@@ -44,22 +45,23 @@ func (c Checked) Record(ctx context.Context, key digest.Digest, record *Record) 
 	return c.backend.Save(ctx, key, record)
 }
 
-// whole reports whether every blob that the record names is there. A digest
-// that cannot be read makes the record useless, not an error.
-func (c Checked) whole(ctx context.Context, fn digest.Function, record *Record) (bool, error) {
+// lost names a blob, or a tree, that the record needs and that is not there;
+// empty is none. A digest that cannot be read makes the record useless, not an
+// error.
+func (c Checked) lost(ctx context.Context, fn digest.Function, record *Record) (string, error) {
 	single, trees, err := record.Needs(fn)
 	if err != nil {
-		return false, nil
+		return err.Error(), nil
 	}
 	for _, d := range single {
 		if !c.blobs.Has(d) {
-			return false, nil
+			return d.String(), nil
 		}
 	}
 	for _, root := range trees {
 		if whole, err := c.blobs.HasTree(ctx, root); err != nil || !whole {
-			return false, err
+			return root.String(), err
 		}
 	}
-	return true, nil
+	return "", nil
 }

@@ -57,7 +57,7 @@ func TestCheckedMissesEachBlob(t *testing.T) {
 	_, needed := whole(t, files, blobs)
 	checked := NewChecked(files, blobs)
 	trusted := func() bool {
-		record, err := checked.Lookup(t.Context(), of("key"))
+		record, _, err := checked.Lookup(t.Context(), of("key"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +99,7 @@ func TestCheckedRefusesDigestsThatCannotBeRead(t *testing.T) {
 		if err := checked.Record(t.Context(), of("key"), record); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := checked.Lookup(t.Context(), of("key")); got != nil {
+		if got, _, err := checked.Lookup(t.Context(), of("key")); got != nil {
 			t.Errorf("%s: %+v, %v; want none", what, got, err)
 		}
 	}
@@ -107,7 +107,7 @@ func TestCheckedRefusesDigestsThatCannotBeRead(t *testing.T) {
 
 func TestCheckedHasNothingToOffer(t *testing.T) {
 	files, blobs := open(t)
-	if got, err := NewChecked(files, blobs).Lookup(t.Context(), of("key")); got != nil || err != nil {
+	if got, _, err := NewChecked(files, blobs).Lookup(t.Context(), of("key")); got != nil || err != nil {
 		t.Errorf("%+v, %v; want nothing", got, err)
 	}
 }
@@ -121,7 +121,7 @@ func (broken) Load(context.Context, digest.Digest) (*Record, error) { return nil
 
 func TestCheckedPassesAFailureOn(t *testing.T) {
 	files, blobs := open(t)
-	if _, err := NewChecked(broken{files}, blobs).Lookup(t.Context(), of("key")); !errors.Is(err, errBroken) {
+	if _, _, err := NewChecked(broken{files}, blobs).Lookup(t.Context(), of("key")); !errors.Is(err, errBroken) {
 		t.Errorf("%v; want the backend's error", err)
 	}
 }
@@ -145,7 +145,7 @@ func TestCheckedLooksAtWhatWasObserved(t *testing.T) {
 		trusted bool
 	}{{"one", true}, {"two", false}, {"one", true}} {
 		put(t, path, state.text)
-		if got, err := checked.Lookup(t.Context(), of("key")); err != nil || (got != nil) != state.trusted {
+		if got, _, err := checked.Lookup(t.Context(), of("key")); err != nil || (got != nil) != state.trusted {
 			t.Errorf("with %q in it: %+v, %v; trusted should be %v", state.text, got, err, state.trusted)
 		}
 	}

@@ -22,11 +22,11 @@ func NewCounted(place string, kept Checked, to *journal.Journal) Counted {
 }
 
 // Lookup is [Checked.Lookup]. An answer that cannot be trusted or read is a miss.
-func (c Counted) Lookup(ctx context.Context, key digest.Digest) (*Record, error) {
-	record, err := c.Checked.Lookup(ctx, key)
+func (c Counted) Lookup(ctx context.Context, key digest.Digest) (*Record, Miss, error) {
+	record, miss, err := c.Checked.Lookup(ctx, key)
 	if record != nil {
 		c.to.Count(c.place, journal.Counts{journal.Hits: 1})
-		return record, err
+		return record, Miss{}, err
 	}
 	c.to.Count(c.place, journal.Counts{journal.Misses: 1})
 	if err != nil {
@@ -34,5 +34,5 @@ func (c Counted) Lookup(ctx context.Context, key digest.Digest) (*Record, error)
 	} else {
 		c.to.Log("miss", "results", c.place.ID, "key", key.String())
 	}
-	return record, err
+	return record, miss, err
 }

@@ -13,15 +13,15 @@ func TestLookupsAreCounted(t *testing.T) {
 	to := journal.Open(files.layout)
 	kept := NewCounted("local", NewChecked(files, blobs), to)
 	for range 3 {
-		if found, err := kept.Lookup(t.Context(), of("key")); err != nil || found == nil || found.Stdout != record.Stdout {
+		if found, _, err := kept.Lookup(t.Context(), of("key")); err != nil || found == nil || found.Stdout != record.Stdout {
 			t.Fatalf("%+v, %v", found, err)
 		}
 	}
-	if found, err := kept.Lookup(t.Context(), of("other")); err != nil || found != nil {
+	if found, _, err := kept.Lookup(t.Context(), of("other")); err != nil || found != nil {
 		t.Fatalf("%+v, %v", found, err)
 	}
 	failing := NewCounted("local", NewChecked(broken{}, blobs), to)
-	if _, err := failing.Lookup(t.Context(), of("key")); !errors.Is(err, errBroken) {
+	if _, _, err := failing.Lookup(t.Context(), of("key")); !errors.Is(err, errBroken) {
 		t.Fatal(err)
 	}
 	tallies, err := to.Tallies()

@@ -29,7 +29,7 @@ func sample() *Record {
 			{Path: "a", Digest: of("a").String(), Kind: "file", Executable: true},
 			{Path: "l", Kind: "symlink", Target: "a"},
 		},
-		Observed: []Observation{{"/etc/hosts", "absent "}}, IgnoresInput: true, Created: time.Unix(1e9, 0).UTC(),
+		Observed: []Observation{{"/etc/hosts", "absent "}}, IgnoresInput: true, Action: []byte("action"), Command: []byte("command"), Created: time.Unix(1e9, 0).UTC(),
 		RunMS: 1.5, MaxRSSBytes: 1, UserMS: 2, SystemMS: 3,
 	}
 }

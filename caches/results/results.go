@@ -34,12 +34,17 @@ type Record struct {
 	Observed   []Observation `json:"observed,omitempty"`
 	// IgnoresInput says that the run left standard input unread although there
 	// may have been some, so that the answer holds whatever the input is.
-	IgnoresInput bool      `json:"ignores_input,omitempty"`
-	Created      time.Time `json:"created"`
-	RunMS        float64   `json:"run_ms"`
-	MaxRSSBytes  int64     `json:"max_rss_bytes"`
-	UserMS       int64     `json:"user_ms"`
-	SystemMS     int64     `json:"system_ms"`
+	IgnoresInput bool `json:"ignores_input,omitempty"`
+	// Action and Command are the messages that the key covers, without secrets, so
+	// that the action can be compared with others. An answer without them is as good.
+	Action  []byte `json:"action,omitempty"`
+	Command []byte `json:"command,omitempty"`
+
+	Created     time.Time `json:"created"`
+	RunMS       float64   `json:"run_ms"`
+	MaxRSSBytes int64     `json:"max_rss_bytes"`
+	UserMS      int64     `json:"user_ms"`
+	SystemMS    int64     `json:"system_ms"`
 }
 
 // Output is one output of a kept answer.

@@ -34,7 +34,7 @@ const (
 func wire() []string {
 	return []string{
 		"caches", "caches/archive", "caches/cas", "caches/journal", "caches/layers", "caches/named", "caches/payload", "caches/results", "caches/upkeep",
-		"digest", "executor", "executor/action", "executor/local", "executor/plan", "executor/preset", "sandbox",
+		"digest", "executor", "executor/action", "executor/action/compare", "executor/explain", "executor/local", "executor/plan", "executor/preset", "sandbox",
 	}
 }
 
@@ -68,11 +68,13 @@ func allowedArrows() map[string]arrows {
 		"caches/results":          {[]string{"caches", "caches/cas", "caches/journal", "digest"}, "a result is found by its key; how it came about is not its matter"},
 		"caches/upkeep":           {[]string{"caches", "caches/cas", "caches/journal", "caches/layers", "caches/named", "caches/payload", "caches/results", "digest"}, "it looks after the whole store, so it sees all that is kept there"},
 		"executor/action":         {[]string{"caches", "digest"}, "a spec says what is wanted, not how it is done"},
+		"executor/action/compare": {[]string{"digest", "executor/action"}, "two actions are compared by what is in their messages, wherever those come from"},
+		"executor/explain":        {[]string{"caches", "caches/results", "digest", "executor", "executor/action", "executor/action/compare"}, "it reads what runs have left, whoever ran them"},
 		"executor/preset":         {[]string{"digest", "executor/action"}, "what suits a tool is data under a spec; who runs what is decided above"},
 		"executor":                {[]string{"caches", "caches/results", "digest", "executor/action"}, "the pipeline declares small interfaces for the rest, so that runners can differ"},
 		"executor/local":          {below(), "the runners do not know each other"},
 		"executor/remote":         {below(), "the runners do not know each other"},
-		"executor/plan":           {[]string{"digest", "executor", "executor/action"}, "a graph is scheduled over the pipeline, whatever runs behind it"},
+		"executor/plan":           {[]string{"caches/results", "digest", "executor", "executor/action", "executor/action/compare"}, "a graph is scheduled over the pipeline, whatever runs behind it"},
 		"executor/server":         {append(below(), "executor/local", "executor/remote", "executor/plan"), upwards + "a server is wired by a command"},
 		"cmd/larder":              {wire(), "what speaks gRPC costs milliseconds at each start, so it is linked into larder-remote"},
 		"cmd/larder-bench":        {append(wire(), "caches/layers/layertest", "caches/named/namedtest"), "it measures larder from outside and from inside"},

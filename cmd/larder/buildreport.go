@@ -44,7 +44,7 @@ func (b *building) why(report plan.Report) string {
 	case report.State == plan.Skipped:
 		return "it needs " + b.graph.Nodes[report.For].Plan.Name
 	case report.Result != nil && report.Result.Cached == "no":
-		return b.history.Why(b.graph, report.Node, report.Result, b.output)
+		return b.history.Why(b.graph, report, b.look())
 	}
 	return ""
 }

@@ -73,6 +73,8 @@ type Report struct {
 	State State
 	// Result is that of the action, or nil when none was tried.
 	Result *action.Result
+	// Missed says why the action had to run; its reason is empty when it did not.
+	Missed executor.Missed
 	// Err says why a node is broken.
 	Err error
 	// For is, of a skipped node, the one that failed.
@@ -167,6 +169,10 @@ func (b *Build) act(ctx context.Context, report *Report) {
 	request.Combine = func(ctx context.Context, host *digest.Tree) (tree *digest.Tree, err error) {
 		tree, report.Merged, err = node.Inputs(ctx, b.Trees, b.outputs, host)
 		return tree, err
+	}
+	request.Missed = func(missed executor.Missed) {
+		report.Missed = missed
+		report.Missed.Inputs = nil // large, and in the store by the time that somebody asks
 	}
 	report.Result, report.Err = b.Run(ctx, request)
 	if report.Err != nil {

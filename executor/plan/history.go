@@ -3,10 +3,7 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
-
-	"larder/executor/action"
 )
 
 // History is what is known of the actions of a plan from builds before, by their
@@ -20,6 +17,11 @@ type Past struct {
 	Key    string  `json:"key,omitempty"`
 	Inputs string  `json:"inputs,omitempty"` // the digest of the input tree
 	Output string  `json:"output,omitempty"` // and of what it made; none when it failed
+	// NotKept says why there is no kept result under the key, which has what Action
+	// and Command have otherwise.
+	NotKept string `json:"not_kept,omitempty"`
+	Action  []byte `json:"action,omitempty"`
+	Command []byte `json:"command,omitempty"`
 }
 
 // ParseHistory reads a history. One that cannot be read is empty.
@@ -61,6 +63,10 @@ func (h History) After(g *Graph, reports []Report) ([]byte, error) {
 		}
 		if report.Result != nil {
 			past.Key, past.Inputs = report.Result.Key, report.Result.InputDigest
+			past.NotKept, past.Action, past.Command = report.Result.NotKept, nil, nil
+			if past.NotKept != "" {
+				past.Action, past.Command = report.Missed.Key.Kept()
+			}
 		}
 		next[g.Nodes[report.Node].Plan.Name] = past
 	}
@@ -69,37 +75,4 @@ func (h History) After(g *Graph, reports []Report) ([]byte, error) {
 		return nil, fmt.Errorf("write the history of the plan: %w", err)
 	}
 	return text, nil
-}
-
-// Why says why an action ran, from what it had the last time. output gives the
-// tree that a node has made now.
-func (h History) Why(g *Graph, i int, result *action.Result, output func(i int) string) string {
-	past, known := h[g.Nodes[i].Plan.Name]
-	switch {
-	case !known || past.Key == "":
-		return "the first time"
-	case result.Key == "":
-		return "kept results were not asked for"
-	case past.Key == result.Key && past.Output == "":
-		return "it failed the last time"
-	case past.Key == result.Key:
-		return "its kept result was not used"
-	case past.Inputs == result.InputDigest:
-		return "its command, its tools or the host changed"
-	}
-	var changed []string
-	for _, need := range g.Nodes[i].Needs {
-		name := g.Nodes[need].Plan.Name
-		if h[name].Output != output(need) {
-			changed = append(changed, name)
-		}
-	}
-	const most = 3
-	switch {
-	case len(changed) == 0:
-		return "its inputs changed"
-	case len(changed) > most:
-		return fmt.Sprintf("what %s and %d more make changed", strings.Join(changed[:most], ", "), len(changed)-most)
-	}
-	return "what " + strings.Join(changed, ", ") + " makes changed"
 }
