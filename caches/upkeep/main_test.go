@@ -80,7 +80,7 @@ func (b bench) result(name, text string) digest.Digest {
 
 func (b bench) hasResult(name string) bool {
 	b.t.Helper()
-	record, err := results.NewChecked(b.files, b.blobs).Lookup(b.t.Context(), key(name))
+	record, _, err := results.NewChecked(b.files, b.blobs).Lookup(b.t.Context(), key(name))
 	check(b.t, err)
 	return record != nil
 }
