@@ -175,7 +175,7 @@ func (d *delta) emptied() (passing []string) {
 // cannot be added whole: because it was there before, or because something in
 // it was dropped.
 func (d *delta) wholeUnits(pattern string, broken []string) {
-	units := map[string]bool{} // path to whether it is to be dropped
+	units := unitVerdicts{}
 	for _, change := range d.kept {
 		if change.Kind == layers.Directory && doublestar.MatchUnvalidated(pattern, change.Path) {
 			units[change.Path] = change.What != layers.Added
@@ -195,9 +195,12 @@ func (d *delta) wholeUnits(pattern string, broken []string) {
 	}
 }
 
+// unitVerdicts says of the path of each unit whether it is to be dropped.
+type unitVerdicts map[string]bool
+
 // inBrokenUnit drops additions inside a unit that cannot be added whole, and
 // reports each unit once, with the first of them.
-func (d *delta) inBrokenUnit(units map[string]bool, change layers.Change) bool {
+func (d *delta) inBrokenUnit(units unitVerdicts, change layers.Change) bool {
 	for dir := change.Path; dir != ""; dir = parent(dir) {
 		if !units[dir] || change.What != layers.Added {
 			continue

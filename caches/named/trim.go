@@ -71,11 +71,14 @@ func (i instance) isFree(id string) bool {
 	return err == nil
 }
 
+// taker takes a generation if it can, and reports whether it did.
+type taker func(id string) bool
+
 // without takes each generation that is not among the newest keep ones of the
 // history, and says what then nobody needs. The lock of the instance is held. A
 // damaged head is for others to repair, and a generation that is not taken and
 // cannot be read may name any layer.
-func (i instance) without(keep int, take func(id string) bool) (Spare, error) {
+func (i instance) without(keep int, take taker) (Spare, error) {
 	spare := Spare{ID: i.id}
 	head := i.load()
 	if head.problem != nil {

@@ -208,13 +208,16 @@ func changedSince(folder string, at time.Time) (found string) {
 	return found
 }
 
+// Damaged is the ids of layers that are damaged.
+type Damaged map[string]bool
+
 // Repair makes a cache usable again of which manifests, or the layers in broken,
 // are damaged: the newest generation that is whole becomes the head, and those
 // that are not are removed. Without a whole one the cache is removed, and counts
 // as empty. It says in words what it did. It never waits: a cache that is being
 // published to is an error that wraps [layers.ErrLocked]. A run that has a
 // damaged generation checked out keeps it.
-func (s *Store) Repair(ctx context.Context, id string, broken map[string]bool) (string, error) {
+func (s *Store) Repair(ctx context.Context, id string, broken Damaged) (string, error) {
 	i := instance{store: s, id: id}
 	lock, err := i.tryLock()
 	if err != nil {
@@ -242,7 +245,7 @@ func (s *Store) removeID(ctx context.Context, id string) error {
 }
 
 // repair works under the lock of the instance; "" says that nothing is whole.
-func (i instance) repair(broken map[string]bool) (done string, trash []string, err error) {
+func (i instance) repair(broken Damaged) (done string, trash []string, err error) {
 	data, err := caches.ReadFile(i.path(refFile))
 	if err == nil {
 		i.ref, err = parseRef(data)
@@ -279,7 +282,7 @@ func (i instance) repair(broken map[string]bool) (done string, trash []string, e
 }
 
 // soundGenerations lists the generations that are whole, the newest first.
-func (i instance) soundGenerations(broken map[string]bool) (sound []manifest) {
+func (i instance) soundGenerations(broken Damaged) (sound []manifest) {
 	for _, id := range i.generations() {
 		m, err := i.read(id)
 		if err != nil || i.check(m).problem != nil || !i.survived(m) {

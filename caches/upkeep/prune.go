@@ -187,8 +187,11 @@ func (p *pruning) due(item Item) bool {
 	return p.excess > 0 || p.limits.OlderThan > 0 && p.now.Sub(item.Used) > p.limits.OlderThan
 }
 
+// condition reports whether an item has to go.
+type condition func(Item) bool
+
 // all removes those of the candidates that have to go, the longest unused first.
-func (p *pruning) all(candidates []candidate, has func(Item) bool) error {
+func (p *pruning) all(candidates []candidate, has condition) error {
 	slices.SortStableFunc(candidates, func(a, b candidate) int { return cmp.Or(a.Used.Compare(b.Used), cmp.Compare(a.Name, b.Name)) })
 	for _, c := range candidates {
 		if !has(c.Item) {

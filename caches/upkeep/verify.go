@@ -224,7 +224,7 @@ func (v *verifying) cache(id string, flaws []named.Flaw) {
 	var err error
 	inside := func(flaw named.Flaw) bool { return !flaw.Listing && !flaw.Unlisted }
 	if v.look.Repair && slices.ContainsFunc(flaws, inside) {
-		broken := map[string]bool{}
+		broken := named.Damaged{}
 		for _, flaw := range flaws {
 			if flaw.Layer != "" && inside(flaw) {
 				broken[flaw.Layer] = true

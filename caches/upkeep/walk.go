@@ -6,12 +6,15 @@ import (
 	"larder/caches"
 )
 
+// visitor is shown a path, and reports whether the walk goes on.
+type visitor func(path string, err error) bool
+
 // walk calls visit for path and all below it, directories before what is in
 // them, until visit returns false. A directory that cannot be read is visited
 // twice, the second time with an error. That something was looked at does not
 // count as a use of it: filepath.WalkDir would change the time by which it is
 // known when an input tree was used.
-func walk(path string, visit func(path string, err error) bool) bool {
+func walk(path string, visit visitor) bool {
 	dir, err := caches.OpenUnnotedDir(path)
 	if !visit(path, nil) {
 		return false
@@ -33,4 +36,4 @@ func walk(path string, visit func(path string, err error) bool) bool {
 	return err == nil || visit(path, err)
 }
 
-func visitOne(path string, visit func(string, error) bool) bool { return visit(path, nil) }
+func visitOne(path string, visit visitor) bool { return visit(path, nil) }

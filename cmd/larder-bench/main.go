@@ -89,13 +89,16 @@ func run(ctx context.Context, larder, dir, only string) error {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 		for _, r := range rows {
-			fmt.Printf("| %s | %s | %s | %s | %s | %s |\n", r.what, r.ours, r.peer, r.figure, r.bar, yesNo(r.met))
+			fmt.Printf("| %s | %s | %s | %s | %s | %s |\n", r.what, r.ours, r.peer, r.figure, r.bar, answer(r.met))
 		}
 	}
 	return nil
 }
 
-func yesNo(met bool) string {
+// answer is whether a bar was met.
+type answer bool
+
+func (met answer) String() string {
 	if met {
 		return "yes"
 	}

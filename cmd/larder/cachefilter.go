@@ -57,7 +57,11 @@ func parseFilter(text string, now time.Time) (filter, error) {
 		value = strings.TrimSpace(value[1:])
 	}
 	if sign == '=' || sign == '!' {
-		return globFilter(column, value, sign == '=')
+		matches, err := globFilter(column, value)
+		if err != nil || sign == '=' {
+			return matches, err
+		}
+		return func(row cacheRow) bool { return !matches(row) }, nil
 	}
 	order, err := comparison(column, value, now)
 	if err != nil {
@@ -69,14 +73,14 @@ func parseFilter(text string, now time.Time) (filter, error) {
 
 // globFilter compares the text that programs see. A * matches any text, a slash
 // too, which path.Match by itself would not.
-func globFilter(column listColumn, glob string, wanted bool) (filter, error) {
+func globFilter(column listColumn, glob string) (filter, error) {
 	flat := func(text string) string { return strings.ReplaceAll(text, "/", "\x00") }
 	if _, err := path.Match(flat(glob), ""); err != nil {
 		return nil, fmt.Errorf("the pattern %q: %w", glob, err)
 	}
 	return func(row cacheRow) bool {
 		matches, _ := path.Match(flat(glob), flat(forPrograms(column.cell(row))))
-		return matches == wanted
+		return matches
 	}, nil
 }
 

@@ -34,10 +34,13 @@ func cacheLogs(ctx context.Context, command *cli.Command) error {
 	if err := needArgs(command, 0, 0); err != nil {
 		return err
 	}
-	follow := command.Bool("follow")
-	since, err := parseSince(command.String("since"), follow, time.Now())
+	follow, now := command.Bool("follow"), time.Now()
+	since, err := parseSince(command.String("since"), now)
 	if err != nil {
 		return err
+	}
+	if since.IsZero() && follow {
+		since = now
 	}
 	shop, err := openHere(command)
 	if err != nil {
@@ -60,11 +63,8 @@ func cacheLogs(ctx context.Context, command *cli.Command) error {
 	}
 }
 
-// parseSince reads --since.
-func parseSince(text string, follow bool, now time.Time) (time.Time, error) {
-	if text == "" && follow {
-		return now, nil
-	}
+// parseSince reads --since; without it the time is zero.
+func parseSince(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}

@@ -17,14 +17,14 @@ func TestTheBeginningOfALogIsRead(t *testing.T) {
 		"2026-11-20 10:30:00":  time.Date(2026, 11, 20, 10, 30, 0, 0, time.UTC),
 		"2026-11-20T10:30:00Z": time.Date(2026, 11, 20, 10, 30, 0, 0, time.UTC),
 	} {
-		if got, err := parseSince(text, false, now); err != nil || !got.Equal(want) {
+		if got, err := parseSince(text, now); err != nil || !got.Equal(want) {
 			t.Errorf("%q is %v, %v; want %v", text, got, err, want)
 		}
 	}
-	if got, err := parseSince("", true, now); err != nil || !got.Equal(now) {
+	if got, err := parseSince("", now); err != nil || !got.IsZero() {
 		t.Errorf("nothing, following: %v, %v", got, err)
 	}
-	if got, err := parseSince("yesterday", false, now); err == nil {
+	if got, err := parseSince("yesterday", now); err == nil {
 		t.Errorf("yesterday is %v", got)
 	}
 }

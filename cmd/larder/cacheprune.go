@@ -68,7 +68,7 @@ func cachePrune(ctx context.Context, command *cli.Command) error {
 		defer cancel()
 		ctx = bounded
 	}
-	show, err := newPruneOutput(command, command.Bool("dry-run"))
+	show, err := newPruneOutput(command)
 	if err != nil {
 		return err
 	}
@@ -87,10 +87,11 @@ func cacheClean(ctx context.Context, command *cli.Command) error {
 	limits := upkeep.NoLimits()
 	limits.MaxSize = 0
 	ask := !command.Bool("force")
-	show, err := newPruneOutput(command, ask || command.Bool("dry-run"))
+	show, err := newPruneOutput(command)
 	if err != nil {
 		return err
 	}
+	show.only = show.only || ask
 	err = prune(ctx, shop, limits, show)
 	if err == nil && ask && !command.Bool("dry-run") {
 		complain(errors.New("nothing was removed; larder cache clean --force removes it"))

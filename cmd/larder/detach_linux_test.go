@@ -24,8 +24,8 @@ func writeNote(path string) {
 	_ = unix.Fstat(9, &lock)
 	lines := []string{
 		"args " + strings.Join(os.Args[1:], " "), "here " + here, "input " + input,
-		"leader " + yesNo(session == os.Getpid()), "nice " + yesNo(nice == 1), "idle " + yesNo(class == ioprioIdle),
-		"inherited " + yesNo(lock.Ino != 0 && lock.Mode&unix.S_IFMT == unix.S_IFREG),
+		"leader " + yesNo(session == os.Getpid()).String(), "nice " + yesNo(nice == 1).String(), "idle " + yesNo(class == ioprioIdle).String(),
+		"inherited " + yesNo(lock.Ino != 0 && lock.Mode&unix.S_IFMT == unix.S_IFREG).String(),
 	}
 	_ = os.WriteFile(path+".part", []byte(strings.Join(lines, "\n")+"\n"), 0o644)
 	_ = os.Rename(path+".part", path)
@@ -70,7 +70,7 @@ func TestBackgroundSetting(t *testing.T) {
 	} {
 		t.Setenv("LARDER_BACKGROUND", test.variable)
 		allowed, err := background(settings{Background: test.configured})
-		got := yesNo(allowed)
+		got := yesNo(allowed).String()
 		if err != nil {
 			got = "error"
 		}

@@ -72,12 +72,12 @@ func printFindings(findings []finding) {
 
 func examine(shop *workshop) []finding {
 	offered, layout := sandbox.Probe(), shop.layout
-	isVital := shop.sandbox == local.KindNamespaces
+	isVital := importance(shop.sandbox == local.KindNamespaces)
 	return []finding{
 		kindFinding(shop.sandbox, offered),
-		{What: "kernel", OK: offered.MountAPI, Detail: cmp.Or(offered.Kernel, runtime.GOOS), Advice: unless(offered.MountAPI, "namespaces need the new mount calls of Linux 6.7 or newer"), vital: isVital},
-		namespaceFinding(offered, isVital),
-		{What: "seccomp", OK: offered.Seccomp, Detail: choose(offered.Seccomp, "system calls are filtered", "system calls cannot be filtered"), Advice: unless(offered.Seccomp, "use a kernel with CONFIG_SECCOMP_FILTER"), vital: isVital},
+		isVital.to(kernelFinding(offered)),
+		isVital.to(namespaceFinding(offered)),
+		isVital.to(seccompFinding(offered)),
 		overlayFinding(layout),
 		reflinkFinding(layout),
 		groupFinding(offered),
@@ -99,8 +99,31 @@ func kindFinding(kind local.Kind, offered sandbox.Capabilities) finding {
 	return f
 }
 
-func namespaceFinding(offered sandbox.Capabilities, isVital bool) finding {
-	f := finding{What: "user namespaces", OK: offered.Namespaces == nil, Detail: "sandboxes can be made", vital: isVital}
+// importance is whether nothing runs without what is looked at.
+type importance bool
+
+func (i importance) to(f finding) finding {
+	f.vital = bool(i)
+	return f
+}
+
+func kernelFinding(offered sandbox.Capabilities) finding {
+	f := finding{What: "kernel", OK: offered.MountAPI, Detail: cmp.Or(offered.Kernel, runtime.GOOS)}
+	if !f.OK {
+		f.Advice = "namespaces need the new mount calls of Linux 6.7 or newer"
+	}
+	return f
+}
+
+func seccompFinding(offered sandbox.Capabilities) finding {
+	if !offered.Seccomp {
+		return finding{What: "seccomp", Detail: "system calls cannot be filtered", Advice: "use a kernel with CONFIG_SECCOMP_FILTER"}
+	}
+	return finding{What: "seccomp", OK: true, Detail: "system calls are filtered"}
+}
+
+func namespaceFinding(offered sandbox.Capabilities) finding {
+	f := finding{What: "user namespaces", OK: offered.Namespaces == nil, Detail: "sandboxes can be made"}
 	if offered.Namespaces != nil {
 		f.Detail = offered.Namespaces.Error()
 	}
@@ -168,12 +191,3 @@ func tryReflink(folder string) error {
 	defer target.Close()
 	return caches.Clone(target, source)
 }
-
-func choose(condition bool, yes, no string) string {
-	if condition {
-		return yes
-	}
-	return no
-}
-
-func unless(condition bool, advice string) string { return choose(condition, "", advice) }

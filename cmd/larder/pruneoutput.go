@@ -78,9 +78,9 @@ type pruneReport struct {
 	Stopped bool       `json:"stopped"`    // the time was over before all was looked at
 }
 
-func newPruneOutput(command *cli.Command, only bool) (*pruneOutput, error) {
+func newPruneOutput(command *cli.Command) (*pruneOutput, error) {
 	format, err := knownFormat(command)
-	return &pruneOutput{format: format, only: only, items: []pruneRow{}, sums: map[upkeep.Kind]*pruneSum{}}, err
+	return &pruneOutput{format: format, only: command.Bool("dry-run"), items: []pruneRow{}, sums: map[upkeep.Kind]*pruneSum{}}, err
 }
 
 // knownFormat reads --format where the work begins before anything is printed.

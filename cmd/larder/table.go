@@ -139,7 +139,10 @@ func age(since time.Duration) string {
 	return "now"
 }
 
-func yesNo(is bool) string {
+// yesNo is an answer in words.
+type yesNo bool
+
+func (is yesNo) String() string {
 	if is {
 		return "yes"
 	}

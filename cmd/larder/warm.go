@@ -44,11 +44,10 @@ func cacheWarm(ctx context.Context, command *cli.Command) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	paths, isForced := command.Args().Slice(), command.Bool("force")
+	paths, w := command.Args().Slice(), warmer{shop.payloads, command.Bool("force")}
 	if !command.Bool(asideFlag) && isAnyAfar(paths) {
-		return warmAside(ctx, shop.layout.Root(), isForced, paths)
+		return w.aside(ctx, shop.layout.Root(), paths)
 	}
-	w := warmer{shop.payloads, isForced}
 	failed := 0
 	for _, path := range paths {
 		said, err := w.warm(ctx, path)
@@ -65,9 +64,9 @@ func cacheWarm(ctx context.Context, command *cli.Command) error {
 	return nil
 }
 
-// warmAside is the same in a process of its own; see [runAside].
-func warmAside(ctx context.Context, store string, isForced bool, paths []string) error {
-	args := []string{"--store", store, "cache", "warm", "--" + asideFlag, fmt.Sprintf("--force=%t", isForced), "--"}
+// aside is the same in a process of its own; see [runAside].
+func (w warmer) aside(ctx context.Context, store string, paths []string) error {
+	args := []string{"--store", store, "cache", "warm", "--" + asideFlag, fmt.Sprintf("--force=%t", w.force), "--"}
 	command, err := asideCommand(append(args, paths...)...)
 	if err != nil {
 		return err
