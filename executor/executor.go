@@ -13,10 +13,12 @@ package executor
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"time"
 
+	"larder/caches"
 	"larder/caches/results"
 	"larder/digest"
 	"larder/executor/action"
@@ -156,6 +158,21 @@ const OutputNone = "none"
 
 // ResultPolicy says which use is made of kept results.
 type ResultPolicy struct{ Read, Write bool }
+
+// ParseResultPolicy reads off, read, write or read-write.
+func ParseResultPolicy(text string) (ResultPolicy, error) {
+	switch text {
+	case "off":
+		return ResultPolicy{}, nil
+	case "read":
+		return ResultPolicy{Read: true}, nil
+	case "write":
+		return ResultPolicy{Write: true}, nil
+	case "read-write":
+		return ResultPolicy{Read: true, Write: true}, nil
+	}
+	return ResultPolicy{}, fmt.Errorf("%w results policy %q: use off, read, write or read-write", caches.ErrInvalid, text)
+}
 
 // Executor runs actions.
 type Executor struct {

@@ -208,17 +208,11 @@ func resultPolicy(options *runOptions, configured settings) (executor.ResultPoli
 			text, source = choice[0], choice[1]
 		}
 	}
-	switch text {
-	case "off":
-		return executor.ResultPolicy{}, nil
-	case "read":
-		return executor.ResultPolicy{Read: true}, nil
-	case "write":
-		return executor.ResultPolicy{Write: true}, nil
-	case "read-write":
-		return executor.ResultPolicy{Read: true, Write: true}, nil
+	policy, err := executor.ParseResultPolicy(text)
+	if err != nil {
+		return policy, fmt.Errorf("%s: %w", source, err)
 	}
-	return executor.ResultPolicy{}, fmt.Errorf("%s: %w results policy %q: use off, read, write or read-write", source, caches.ErrInvalid, text)
+	return policy, nil
 }
 
 // keepPolicy reads --keep-sandbox.

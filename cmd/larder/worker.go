@@ -1,0 +1,183 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"syscall"
+
+	"github.com/urfave/cli/v3"
+
+	"larder/digest"
+	"larder/executor"
+	"larder/executor/action"
+	"larder/executor/worker"
+)
+
+// workerOptions are the flags of worker; of runOptions those that both have.
+type workerOptions struct {
+	runOptions
+	jobs, queue int
+}
+
+// What a worker does when no flag says otherwise.
+const (
+	defaultQueue = 64      // requests that wait
+	longestLine  = 1 << 20 // bytes
+)
+
+func workerCommand() *cli.Command {
+	o := &workerOptions{}
+	return &cli.Command{
+		Name: "worker", Usage: "run actions for a build tool: a request a line in, an answer a line out, as JSON",
+		Description: "A line on standard input is {\"id\": \"1\", \"spec\": {...}}, the spec as for larder run --spec, or\n" +
+			"{\"cancel\": \"1\"}. The answer, a line on standard output, is {\"id\": \"1\", \"result\": {...}}, the result as\n" +
+			"of larder run --json; see docs/worker.md. Answers come as actions end.\n\n" +
+			"The worker ends with standard input, when all is answered, with exit code 0. A signal cancels\n" +
+			"everything (128+N), and so does the end of whoever reads standard output (125).",
+		Flags: []cli.Flag{
+			textFlag("root", &o.root, "host `DIR` that roots in requests are relative to (default: the current directory)", "C"),
+			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Destination: &o.jobs, HideDefault: true, Usage: "most actions at one time, `N` (default: the number of processors)", Action: someJobs},
+			&cli.IntFlag{Name: "queue", Destination: &o.queue, Value: defaultQueue, Usage: "read at most `N` requests ahead", Action: someQueue},
+			textFlag("results", &o.results, "`USE` of kept results, unless a request says: off, read, write or read-write (the default)"),
+			&cli.BoolFlag{Name: "no-cache", Destination: &o.noCache, Usage: "the same as --results off"},
+			textFlag("sandbox", &o.sandbox, "`KIND` of sandbox: namespaces, directory or auto (the default)"),
+		},
+		DisableSliceFlagSeparator: true,
+		OnUsageError:              usageError,
+		Action: func(ctx context.Context, command *cli.Command) error {
+			return serveLines(ctx, command, o)
+		},
+	}
+}
+
+func someQueue(_ context.Context, _ *cli.Command, n int) error {
+	if n < 1 {
+		return fmt.Errorf("--queue %d: give a number of requests above zero", n)
+	}
+	return nil
+}
+
+// serveLines is larder worker, from flags to exit code.
+func serveLines(ctx context.Context, command *cli.Command, o *workerOptions) error {
+	if err := needArgs(command, 0, 0); err != nil {
+		return err
+	}
+	s, err := newServing(command, o)
+	if err != nil {
+		return err
+	}
+	ctx, passed, stop := relaySignals(ctx)
+	defer stop()
+	w := worker.New(worker.Config{
+		Jobs: cmp.Or(o.jobs, runtime.NumCPU()), Queue: o.queue, Line: longestLine, Grace: grace / 2, Do: s.do,
+	}, os.Stdout)
+	reasons := make(chan error, 1) // the first to end before the input does
+	give := func(reason error) {
+		select {
+		case reasons <- reason:
+		default:
+		}
+	}
+	go func() {
+		for signal := range passed {
+			if number, ok := signal.(syscall.Signal); ok && number != syscall.SIGUSR1 && number != syscall.SIGUSR2 {
+				give(exitCode(128 + int(number)))
+				w.Stop(number)
+			}
+		}
+	}()
+	go whenUnread(os.Stdout, func() {
+		give(errNoReader)
+		w.Stop(syscall.SIGTERM)
+	})
+	err = w.Serve(ctx, os.Stdin)
+	s.shop.saveIndexes()
+	select {
+	case reason := <-reasons:
+		return reason
+	default:
+		return err
+	}
+}
+
+// errNoReader is why a worker ends whose answers nobody can read.
+var errNoReader = errors.New("nobody reads standard output any more, so everything was cancelled")
+
+// serving is a worker's side of the store. Its do is called by many goroutines.
+type serving struct {
+	shop   *workshop
+	line   *executor.Executor
+	policy executor.ResultPolicy
+	base   string // absolute
+}
+
+func newServing(command *cli.Command, o *workerOptions) (*serving, error) {
+	here, err := os.Getwd()
+	if err != nil {
+		return nil, fmt.Errorf("find the current directory: %w", err)
+	}
+	s := &serving{base: absolute(here, cmp.Or(o.root, here))}
+	if err := checkRoot(s.base); err != nil {
+		return nil, err
+	}
+	if s.shop, err = openForRun(command, s.base); err != nil {
+		return nil, err
+	}
+	if s.shop.sandbox, err = sandboxKind(o.sandbox, s.shop.settings); err != nil {
+		return nil, err
+	}
+	if s.policy, err = resultPolicy(&o.runOptions, s.shop.settings); err != nil {
+		return nil, err
+	}
+	s.shop.indexes = digest.NewIndexes()
+	s.line = s.shop.executor(s.shop.runner())
+	return s, nil
+}
+
+// do is [perform] for one of many.
+func (s *serving) do(ctx context.Context, task worker.Task) (*action.Result, error) {
+	request, err := s.request(ctx, task)
+	if err != nil {
+		return refused(), err
+	}
+	result, err := s.line.Run(ctx, request)
+	err = brokenOff(ctx, err)
+	result.ExitCode = exitCodeOf(result, err)
+	s.shop.writeDown(result, err)
+	if published(result) || keptAnswer(request, result) && s.shop.untended() {
+		s.shop.leaveWork()
+	}
+	return result, err
+}
+
+// request checks what was asked for.
+func (s *serving) request(ctx context.Context, task worker.Task) (executor.Request, error) {
+	request := executor.Request{
+		Results: s.policy, WithKey: true, OutputTo: task.OutputTo, Signals: task.Signals,
+		Streams: executor.Streams{Stdout: task.Stdout, Stderr: task.Stderr},
+		Say:     func(text string) { fmt.Fprintf(os.Stderr, "larder: %s: %s\n", task.ID, text) },
+	}
+	var err error
+	if task.Results != "" {
+		if request.Results, err = executor.ParseResultPolicy(task.Results); err != nil {
+			return request, fmt.Errorf("results: %w", err)
+		}
+	}
+	if to := request.OutputTo; to != "" && to != executor.OutputNone {
+		request.OutputTo = absolute(s.base, to)
+	}
+	spec := *task.Spec
+	spec.Root = absolute(s.base, spec.Root)
+	if err := checkRoot(spec.Root); err != nil {
+		return request, err
+	}
+	if request.Action, err = spec.Validate(s.base); err != nil {
+		return request, err
+	}
+	home, _ := os.UserHomeDir()
+	return request, request.Action.RefuseSecrets(home, func(path string) (string, error) { return resolvePayload(ctx, path) })
+}
