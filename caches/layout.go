@@ -38,6 +38,7 @@ const (
 	logFolder     = "log-v1"
 	tallyFolder   = "tally-v1"
 	runsFolder    = "runs-v1"
+	idleFolder    = "idle-v1"
 	tempFolder    = "tmp-v1"
 	usesFolder    = "use-v1"
 	keptFolder    = "kept-v1"
@@ -73,6 +74,9 @@ func (l Layout) Tally() string { return filepath.Join(l.root, tallyFolder) }
 // Runs is where the private layers of running actions are.
 func (l Layout) Runs() string { return filepath.Join(l.root, runsFolder) }
 
+// Idle is where empty folders wait for actions that will run, see layers.TakeRun.
+func (l Layout) Idle() string { return filepath.Join(l.root, idleFolder) }
+
 // Temp is where files are written before they are renamed to their place. It
 // is on the file system of the store, so that a rename is possible.
 func (l Layout) Temp() string { return filepath.Join(l.root, tempFolder) }
@@ -85,7 +89,7 @@ func (l Layout) Kept() string { return filepath.Join(l.root, keptFolder) }
 
 // KnownFolders lists the folder names that this version reads and writes.
 func KnownFolders() []string {
-	return []string{casFolder, resultsFolder, layersFolder, namedFolder, payloadFolder, indexFolder, logFolder, tallyFolder, runsFolder, tempFolder, usesFolder, keptFolder}
+	return []string{casFolder, resultsFolder, layersFolder, namedFolder, payloadFolder, indexFolder, logFolder, tallyFolder, runsFolder, idleFolder, tempFolder, usesFolder, keptFolder}
 }
 
 const (

@@ -51,7 +51,7 @@ func TestOpenLayoutMakesTheStore(t *testing.T) {
 	}
 	folders := []string{
 		layout.CAS(), layout.Results(), layout.Layers(), layout.Named(),
-		layout.Payloads(), layout.Index(), layout.Runs(), layout.Temp(),
+		layout.Payloads(), layout.Index(), layout.Runs(), layout.Idle(), layout.Temp(),
 	}
 	for _, folder := range folders {
 		if info, err := os.Stat(folder); err != nil || !info.IsDir() {

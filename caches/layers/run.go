@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"larder/caches"
 )
@@ -18,8 +19,11 @@ const lockName = "lock"
 // process; several goroutines may use it. A crash leaves the folder behind
 // with its lock released, and [Sweep] removes it.
 type Run struct {
-	path string
-	lock *Lock
+	layout caches.Layout
+	path   string
+	lock   *Lock
+	ready  sync.Map // places that wait in a folder that was idle
+	parked bool     // it waits for the next run
 }
 
 // Private is a fresh pair of folders for one overlay mount: Upper takes what
@@ -38,7 +42,7 @@ func NewRun(layout caches.Layout) (*Run, error) {
 		lock, err := claim(path)
 		switch {
 		case err == nil:
-			return &Run{path, lock}, nil
+			return &Run{layout: layout, path: path, lock: lock}, nil
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrLocked):
 			continue // a sweep took the folder between mkdir and lock
 		}
@@ -64,7 +68,7 @@ func NewSlot(layout caches.Layout) (*Run, error) {
 		}
 		switch {
 		case err == nil:
-			return &Run{path, lock}, nil
+			return &Run{layout: layout, path: path, lock: lock}, nil
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrLocked):
 			continue // a sweep took the folder
 		}
@@ -101,9 +105,13 @@ func (r *Run) Dir(name string) (string, error) {
 }
 
 // Place makes the folder name in the run, which must not be there, readable by its
-// owner only.
+// owner only. Of a folder from [TakeRun] it may be one that was there: a place
+// of this package's names, once, and with the mode that such a place has.
 func (r *Run) Place(name string) (string, error) {
 	path := filepath.Join(r.path, name)
+	if _, waits := r.ready.LoadAndDelete(name); waits {
+		return path, nil
+	}
 	if err := os.Mkdir(path, 0o700); err != nil {
 		return "", fmt.Errorf("make a private folder: %w", err)
 	}
@@ -126,12 +134,15 @@ func (r *Run) Private(name string) (Private, error) {
 }
 
 // Close removes the run folder with everything in it and releases its lock. It
-// may be called more than once.
+// may be called more than once. After [Run.Park] the folder stays, idle.
 //
 // The lock file goes last: while it is there and locked no Sweep takes the
 // folder. One that comes in the moment after finishes the work.
 func (r *Run) Close() error {
 	defer r.lock.Close()
+	if r.parked {
+		return nil
+	}
 	var failed []error
 	for _, path := range list(r.path) {
 		if filepath.Base(path) != lockName {

@@ -123,6 +123,15 @@ func IsOldFormat(name string) bool {
 		!slices.Contains(caches.KnownFolders(), name)
 }
 
+// idle lists the folders that wait for runs to come.
+func (p *pruning) idle() []candidate {
+	var found []candidate
+	for _, path := range p.list(p.layout.Idle()) {
+		found = append(found, p.plain(Temporary, path, func() error { return layers.Discard(p.layout, path) }))
+	}
+	return found
+}
+
 // spares lists the generations that are kept for a rollback only.
 func (p *pruning) spares() []candidate {
 	var found []candidate

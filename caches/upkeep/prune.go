@@ -147,7 +147,7 @@ func (p *pruning) run() (err error) {
 		}
 	}
 	p.needs = newNeeds(p.ctx, p.blobs)
-	candidates := slices.Concat(slices.DeleteFunc(kept, func(c candidate) bool { return p.isOver(c.Item) }), p.results(), p.trees(), p.freeCaches(), p.copies(), p.indexes()) // and with that all needs
+	candidates := slices.Concat(slices.DeleteFunc(kept, func(c candidate) bool { return p.isOver(c.Item) }), p.results(), p.trees(), p.freeCaches(), p.copies(), p.indexes(), p.idle()) // and with that all needs
 	if err := p.all(p.damaged, p.always); err != nil {
 		return err
 	}

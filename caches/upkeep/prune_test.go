@@ -191,6 +191,31 @@ func TestLeftoversOfTheDeadGo(t *testing.T) {
 	}
 }
 
+func TestIdleFoldersAreCountedAndGoWithEverything(t *testing.T) {
+	b := open(t)
+	run, err := layers.TakeRun(b.layout)
+	check(t, err)
+	_, err = run.Place(layers.BuildPlace)
+	check(t, err)
+	check(t, os.Chmod(filepath.Join(run.Path(), layers.BuildPlace), 0o755))
+	run.Park()
+	check(t, run.Close())
+	usage, err := b.Usage(t.Context())
+	check(t, err)
+	if got := usage.Kinds[Temporary]; got.Files != 1 || got.Bytes == 0 { // its lock
+		t.Errorf("%+v is counted as temporary", got)
+	}
+	b.layout.Leave()
+	b.pruned(NoLimits())
+	if entries, _ := os.ReadDir(b.layout.Idle()); len(entries) != 1 {
+		t.Errorf("after a prune of nothing but leftovers %v are idle", entries)
+	}
+	b.pruned(everything())
+	if entries, _ := os.ReadDir(b.layout.Idle()); len(entries) > 0 {
+		t.Errorf("after a prune of everything %v are idle", entries)
+	}
+}
+
 func TestGenerationsForARollbackGoBeforeCaches(t *testing.T) {
 	b := open(t)
 	b.publish("cache", "file", strings.Repeat("1", 1<<20))

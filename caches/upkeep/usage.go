@@ -115,7 +115,7 @@ func kindOf(layout caches.Layout, path string) Kind {
 		return Indexes
 	case layout.Kept():
 		return Kept
-	case layout.Runs(), layout.Temp():
+	case layout.Runs(), layout.Idle(), layout.Temp():
 		return Temporary
 	}
 	if slices.Contains(caches.KnownFolders(), filepath.Base(path)) {

@@ -123,7 +123,7 @@ func (a *attempt) untilAsked(ctx context.Context, wait func(context.Context) err
 // Outputs lose all extended attributes on their way into the store.
 func (a *attempt) stackInputs(ctx context.Context) (err error) {
 	if a.job.Inputs.Root.Size() == 0 {
-		if a.work.upper, err = a.folder.Place("build"); err != nil {
+		if a.work.upper, err = a.folder.Place(layers.BuildPlace); err != nil {
 			return err
 		}
 		return os.Chmod(a.work.upper, 0o755) // as with inputs, whatever the umask
@@ -133,7 +133,7 @@ func (a *attempt) stackInputs(ctx context.Context) (err error) {
 		return err
 	}
 	if a.copied {
-		if a.work.upper, err = a.folder.Place("build"); err != nil {
+		if a.work.upper, err = a.folder.Place(layers.BuildPlace); err != nil {
 			return err
 		}
 		return errors.Join(os.Chmod(a.work.upper, 0o755), layers.CopyStack(a.work.tree, a.work.upper))

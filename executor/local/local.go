@@ -198,7 +198,7 @@ func (t *try) newRun() (*layers.Run, error) {
 	if t.kind == sandbox.Directory {
 		return layers.NewSlot(t.place.layout)
 	}
-	return layers.NewRun(t.place.layout)
+	return layers.TakeRun(t.place.layout)
 }
 
 // attempt is one job on its way through the sandbox.
@@ -220,6 +220,7 @@ type attempt struct {
 	outputs   []digest.Entry // one for each declared output that was made
 	config    sandbox.Config // once it is made
 	status    sandbox.Status
+	quiet     bool // it ran, and no process of it is left
 	// interrupted is set when larder was asked to end the command.
 	interrupted atomic.Bool
 	result      *action.Result
@@ -235,6 +236,9 @@ func (a *attempt) close(outcome *executor.Outcome) {
 		v.Close()
 	}
 	a.logs.close()
+	if a.quiet {
+		a.folder.Park()
+	}
 	err := a.folder.Close()
 	_, sweepErr := layers.Sweep(a.runner.config.Layout)
 	if err = errors.Join(err, sweepErr); err != nil && !a.uncached {

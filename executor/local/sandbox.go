@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"larder/caches"
+	"larder/caches/layers"
 	"larder/executor"
 	"larder/executor/action"
 	"larder/sandbox"
@@ -62,6 +63,7 @@ func (a *attempt) run(ctx context.Context) error {
 		a.status, err = runInDirectory(ctx, config, a.folder.Path())
 	} else {
 		a.status, err = a.job.Surroundings.Handle.(scene).early.run(ctx, config)
+		a.quiet = err == nil && !a.status.Stuck
 	}
 	a.logs.quota.root.Store(0)
 	a.emitRun(start)
@@ -103,7 +105,7 @@ func (a *attempt) emitRun(start time.Time) {
 }
 
 func (a *attempt) configure(ctx context.Context) (sandbox.Config, error) {
-	private, err := a.folder.Place("private")
+	private, err := a.folder.Place(layers.PrivatePlace)
 	if err != nil {
 		return sandbox.Config{}, fmt.Errorf("make the private folders: %w", err)
 	}
