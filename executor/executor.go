@@ -200,6 +200,21 @@ func (e *Executor) Run(ctx context.Context, request Request) (*action.Result, er
 	return result, err
 }
 
+// Identify finds the key that a request has now, and its input tree, without
+// running or keeping anything.
+func (e *Executor) Identify(ctx context.Context, request Request) (action.Key, *digest.Tree, error) {
+	request.Results = ResultPolicy{Read: true} // so that the runner begins nothing yet
+	run := e.begin(request)
+	surroundings, inputs, err := run.scan(ctx)
+	if surroundings.Drop != nil {
+		defer surroundings.Drop()
+	}
+	if err == nil {
+		err = run.identify(ctx, surroundings)
+	}
+	return run.key, inputs, err
+}
+
 // answer is the path itself.
 func (r *run) answer(ctx context.Context) (*action.Result, error) {
 	surroundings, inputs, err := r.scan(ctx)

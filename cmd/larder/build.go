@@ -45,6 +45,7 @@ func buildCommand() *cli.Command {
 			textFlag("output-to", &o.outputTo, "write outputs to `DIR` instead; none keeps only their digests"),
 			textFlag("results", &o.results, "`USE` of kept results: off, read, write or read-write (the default)"),
 			&cli.BoolFlag{Name: "no-cache", Destination: &o.noCache, Usage: "the same as --results off"},
+			&cli.BoolFlag{Name: "explain", Destination: &o.explain, Usage: "say of each action that ran what differs from its last run"},
 			textFlag("sandbox", &o.sandbox, "`KIND` of sandbox: namespaces, directory or auto (the default)"),
 		},
 		DisableSliceFlagSeparator: true,

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"os"
 
 	"larder/caches/cas"
 	"larder/caches/results"
@@ -11,8 +13,38 @@ import (
 	"larder/executor/plan"
 )
 
+// shortly bounds the comparison of two trees for a line, which has room for one
+// path; to count many would hold up the build.
+func shortly() compare.Bounds { return compare.Bounds{Shown: 1, Counted: 100} }
+
+// explain says after the line of an action that ran in which component its key
+// differs from the one before; whatever other reason there is is in the line.
+func (b *building) explain(report plan.Report) {
+	if !b.options.explain || report.Missed.Reason == "" {
+		return
+	}
+	before, differences := b.history.Differences(b.graph, report, b.look(explain.FewPaths()))
+	if len(differences) == 0 {
+		return
+	}
+	for _, line := range explain.Lines(before, report.Missed.Key.Digest.String(), differences) {
+		fmt.Fprintf(os.Stderr, "    %s\n", line)
+	}
+}
+
+// noteUnkept writes down what an action was made of whose result was not kept: of
+// others their results tell it.
+func (b *building) noteUnkept(report plan.Report) {
+	if report.Result.NotKept == "" || !b.policy.Write {
+		return
+	}
+	why := b.shop.reasons(b.graph.Nodes[report.Node].Action)
+	why.note(report.Missed)
+	why.keep(report.Result)
+}
+
 // look is what the reasons of a build are found in.
-func (b *building) look() plan.Look {
+func (b *building) look(bounds compare.Bounds) plan.Look {
 	past := b.shop.past()
 	return plan.Look{
 		Output: b.output,
@@ -25,8 +57,7 @@ func (b *building) look() plan.Look {
 			return found, err == nil
 		},
 		Trees: func(before, after digest.Digest) *compare.TreeChanges {
-			// A line has room for one path; to count many would hold up the build.
-			changes, _ := compare.Trees(context.Background(), past.Trees, before, after, compare.Bounds{Shown: 1, Counted: 100})
+			changes, _ := compare.Trees(context.Background(), past.Trees, before, after, bounds)
 			return changes
 		},
 	}

@@ -26,12 +26,14 @@ func (b *building) done(report plan.Report) {
 	if report.State != plan.Left {
 		fmt.Fprintf(os.Stderr, "[%d/%d] %s: %s\n", b.count, len(b.order), name, b.describe(report, why))
 	}
+	b.explain(report)
 	warnOfTolerated(report.Merged.Tolerated)
 	spool := &b.spools[report.Node]
 	spool.stdout.empty(os.Stdout)
 	spool.stderr.empty(os.Stderr)
 	if report.Result != nil {
 		b.shop.writeDown(report.Result, report.Err)
+		b.noteUnkept(report)
 		b.leaves = b.leaves || published(report.Result) || report.State == plan.Ran && b.policy.Write
 		reportWarnings(report.Result)
 	}
@@ -44,7 +46,7 @@ func (b *building) why(report plan.Report) string {
 	case report.State == plan.Skipped:
 		return "it needs " + b.graph.Nodes[report.For].Plan.Name
 	case report.Result != nil && report.Result.Cached == "no":
-		return b.history.Why(b.graph, report, b.look())
+		return b.history.Why(b.graph, report, b.look(shortly()))
 	}
 	return ""
 }

@@ -48,7 +48,7 @@ func runCommand() *cli.Command {
 // run is larder run, from flags to exit code.
 func run(ctx context.Context, command *cli.Command, options *runOptions) error {
 	request, shop, err := prepare(ctx, command, options)
-	return perform(ctx, order{request, options.json, options.trace, options.chosen}, shop, err)
+	return perform(ctx, order{request, options.json, options.trace, options.chosen, options.explain}, shop, err)
 }
 
 // order is a request with the places for its record and its trace, and the preset
@@ -58,6 +58,8 @@ type order struct {
 	record string
 	trace  string
 	preset preset.Preset // the zero value is none
+	// explain has it said why the command ran, or did not.
+	explain bool
 }
 
 // perform takes a request to its exit code; err says why it could not be made.
@@ -75,6 +77,11 @@ func perform(ctx context.Context, o order, shop *workshop, err error) error {
 	ctx, signals, stop := relaySignals(ctx)
 	defer stop()
 	o.Signals = signals
+	why := shop.reasons(o.Action)
+	o.Missed = why.note
+	if o.explain {
+		o.Missed = why.tell(ctx)
+	}
 	o.Say = func(text string) { fmt.Fprintf(os.Stderr, "larder: %s\n", text) }
 	result, err := traced(o.trace, o.Request, func(request executor.Request) (*action.Result, error) {
 		return shop.executor(runner).Run(ctx, request)
@@ -82,6 +89,12 @@ func perform(ctx context.Context, o order, shop *workshop, err error) error {
 	err = missedBy(o.preset, o.Action.Root, o.Action.Argv, brokenOff(ctx, err))
 	result.ExitCode = exitCodeOf(result, err)
 	shop.writeDown(result, err)
+	if o.Results.Write {
+		why.keep(result)
+	}
+	if o.explain {
+		why.tellHit(result)
+	}
 	if published(result) || keptAnswer(o.Request, result) && shop.untended() {
 		defer shop.leaveWork()
 	}

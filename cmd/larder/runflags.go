@@ -23,6 +23,7 @@ type runOptions struct {
 	appendOnly, mutable, observe                      []string
 	memory, cpuTime, outputLimit                      string
 	pids                                              int
+	explain                                           bool
 	noCache, strict, userns                           bool
 	shell, publish                                    bool // of larder shell
 	// chosen is the preset that --preset names, once it is looked up.
@@ -63,6 +64,7 @@ func runFlags(o *runOptions) []cli.Flag {
 		onlyFlag("remote-caches", "none", "named caches on a cluster: `none`"),
 		textFlag("json", &o.json, "write the result record to `FILE` (-: standard output)"),
 		textFlag("trace", &o.trace, "write what took how long to `FILE`, as Chrome trace events"),
+		&cli.BoolFlag{Name: "explain", Destination: &o.explain, Usage: "say why the result was not taken from the cache: what differs from the last run of the same command"},
 		textFlag("spec", &o.spec, "read the request from `FILE`; flags override it"),
 		textFlag("preset", &o.preset, "start from what suits a known tool, `NAME`; flags add to it or override it (larder help presets)"),
 	}, laterFlags()...)
@@ -117,16 +119,7 @@ func somePids(_ context.Context, _ *cli.Command, n int) error {
 
 // laterFlags are those of the published contract that this version lacks.
 func laterFlags() []cli.Flag {
-	return append(laterSwitches("explain"), laterValues("remote", "instance")...)
-}
-
-// laterSwitches are refused flags without a value.
-func laterSwitches(names ...string) []cli.Flag {
-	var flags []cli.Flag
-	for _, name := range names {
-		flags = append(flags, &cli.BoolFlag{Name: name, Hidden: true, Action: func(context.Context, *cli.Command, bool) error { return later(name) }})
-	}
-	return flags
+	return laterValues("remote", "instance")
 }
 
 // laterValues are refused flags with a value.

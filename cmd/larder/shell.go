@@ -44,7 +44,7 @@ func shell(ctx context.Context, command *cli.Command, options *runOptions) error
 		asShell(&request, options)
 		fmt.Fprintf(os.Stderr, "larder: a shell in the sandbox of %q; %s; exit leaves it\n", strings.Join(request.Action.Argv, " "), whatStays(request.Action, options))
 	}
-	return perform(ctx, order{request, options.json, options.trace, options.chosen}, shop, err)
+	return perform(ctx, order{Request: request, record: options.json, trace: options.trace, preset: options.chosen}, shop, err)
 }
 
 // fallBack gives larder shell something to make a sandbox for: the example of the

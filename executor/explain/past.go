@@ -7,7 +7,6 @@ package explain
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"larder/caches/results"
 	"larder/digest"
@@ -27,14 +26,13 @@ type Past struct {
 
 // Action returns the action of a key, or an error that wraps [ErrUnknown].
 func (p Past) Action(key digest.Digest) (compare.Action, error) {
-	record, err := p.Kept.Peek(key)
-	if err != nil {
-		return compare.Action{}, fmt.Errorf("%w: %w", ErrUnknown, err)
+	if record, err := p.Kept.Peek(key); err == nil && record.Command != nil {
+		return compare.Decode(key.Function(), record.Action, record.Command)
 	}
-	if record.Command == nil {
-		return compare.Action{}, fmt.Errorf("%w: its result was kept by an earlier version of larder", ErrUnknown)
+	if last, ok := p.Kept.FindLast(key.String()); ok {
+		return compare.Decode(key.Function(), last.Action, last.Command)
 	}
-	return compare.Decode(key.Function(), record.Action, record.Command)
+	return compare.Action{}, ErrUnknown
 }
 
 // Differences lists what differs between two actions, and where the input trees

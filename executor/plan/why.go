@@ -37,27 +37,45 @@ func (h History) Why(g *Graph, report Report, look Look) string {
 	case past.Key == key.Digest.String():
 		return report.Missed.Short()
 	}
-	before, found := look.Action(past.Key)
-	if past.Action != nil {
-		decoded, err := compare.Decode(key.Digest.Function(), past.Action, past.Command)
-		before, found = decoded, err == nil
-	}
-	message, command := key.Kept()
-	after, err := compare.Decode(key.Digest.Function(), message, command)
-	if differences := compare.Actions(before, after); found && err == nil && len(differences) > 0 && differences[0].Component != compare.Inputs {
+	_, differences := h.Differences(g, report, look)
+	if len(differences) > 0 && differences[0].Component != compare.Inputs {
 		return differences[0].Short()
 	}
 	if past.Inputs == report.Result.InputDigest {
 		return "its command, its tools or the host changed"
 	}
-	return h.changedInputs(g, report.Node, look, compare.Difference{Component: compare.Inputs, Trees: h.trees(before, after, look)})
+	inputs := compare.Difference{Component: compare.Inputs}
+	if len(differences) > 0 {
+		inputs = differences[0]
+	}
+	return h.changedInputs(g, report.Node, look, inputs)
 }
 
-func (h History) trees(before, after compare.Action, look Look) *compare.TreeChanges {
-	if look.Trees == nil || before.Input.IsZero() || after.Input.IsZero() {
-		return nil
+// Differences lists the components in which the key of an action that ran differs
+// from the key before, which it returns too. There are none when either is not
+// known any more.
+func (h History) Differences(g *Graph, report Report, look Look) (past string, differences []compare.Difference) {
+	known, key := h[g.Nodes[report.Node].Plan.Name], report.Missed.Key
+	if known.Key == "" || key.Digest.IsZero() {
+		return "", nil
 	}
-	return look.Trees(before.Input, after.Input)
+	before, found := look.Action(known.Key)
+	if known.Action != nil {
+		decoded, err := compare.Decode(key.Digest.Function(), known.Action, known.Command)
+		before, found = decoded, err == nil
+	}
+	message, command := key.Kept()
+	after, err := compare.Decode(key.Digest.Function(), message, command)
+	if !found || err != nil {
+		return known.Key, nil
+	}
+	differences = compare.Actions(before, after)
+	for i := range differences {
+		if differences[i].Component == compare.Inputs && look.Trees != nil {
+			differences[i].Trees = look.Trees(before.Input, after.Input)
+		}
+	}
+	return known.Key, differences
 }
 
 // changedInputs names what of the plan made other outputs than the last time, or
