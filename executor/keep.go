@@ -36,7 +36,7 @@ func (r *run) replay(ctx context.Context) (*action.Result, error) {
 	if record == nil {
 		return nil, nil
 	}
-	if !r.request.Streams.Input.accepts(record.IgnoresInput) {
+	if !record.IgnoresInput && !r.request.Streams.Input.isEmpty() {
 		r.miss.Reason = results.NeedsInput
 		return nil, nil
 	}
@@ -65,7 +65,8 @@ func (r *run) handOver(ctx context.Context, record *results.Record) (result *act
 	if result, err = r.deliverKept(ctx, record); err != nil {
 		return result, false, err
 	}
-	err = r.replayLogs(record, &spoken)
+	streams := r.request.Streams
+	err = r.replayLogs(record, noting{streams.Stdout, &spoken}, noting{streams.Stderr, &spoken})
 	return result, spoken, err
 }
 
@@ -131,9 +132,7 @@ func (r *run) readable(record *results.Record) error {
 	return nil
 }
 
-func (r *run) replayLogs(record *results.Record, spoken *bool) error {
-	streams := r.request.Streams
-	stdoutTo, stderrTo := noting{streams.Stdout, spoken}, noting{streams.Stderr, spoken}
+func (r *run) replayLogs(record *results.Record, stdoutTo, stderrTo io.Writer) error {
 	stdout, err := digest.Parse(r.executor.inputs.Function, record.Stdout)
 	if err != nil {
 		return fmt.Errorf("standard output of the kept result: %w", err)

@@ -98,10 +98,10 @@ func atEnd(file *os.File, within time.Duration) bool {
 // after the start.
 const emptyPipe = 100 * time.Millisecond
 
-// accepts reports whether a kept answer holds for this input. One that was made
-// with an empty input may have read its end, so it is no answer where there may
-// be more; a terminal counts as empty, or nobody would ever get an answer there.
-func (i Input) accepts(ignoresInput bool) bool {
-	return ignoresInput || i.Kind == InputNone || i.Kind == InputTerminal ||
+// isEmpty reports whether a kept answer that was made with an empty input, of
+// which the command may have read the end, holds for this one. A terminal counts
+// as empty, or nobody would ever get an answer there.
+func (i Input) isEmpty() bool {
+	return i.Kind == InputNone || i.Kind == InputTerminal ||
 		i.Kind == InputPipe && atEnd(i.File, emptyPipe)
 }

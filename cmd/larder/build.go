@@ -99,8 +99,8 @@ type building struct {
 	policy  executor.ResultPolicy
 	graph   *plan.Graph
 	order   []int
-	wanted  []bool // by node: its outputs are written back
-	base    string // absolute
+	wanted  plan.Wanted // by node: its outputs are written back
+	base    string      // absolute
 	line    *executor.Executor
 	signals *fanOut
 	spools  []spool // by node

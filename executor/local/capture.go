@@ -24,7 +24,7 @@ func (a *attempt) capture(ctx context.Context) error {
 		if err := a.logs.commit(a.result); err != nil {
 			a.trouble("the result was not kept", err)
 		}
-		view := a.work.stack(a.copied)
+		view := a.stack()
 		var all []digest.Entry
 		for _, output := range a.job.Action.Outputs {
 			below, err := a.captureOutput(ctx, view, output)

@@ -132,7 +132,7 @@ type try struct {
 // anyWay takes namespaces, or else a directory.
 func (t *try) anyWay(ctx context.Context) (*executor.Outcome, error) {
 	if t.kind == sandbox.Directory {
-		return t.attempt(ctx, true)
+		return t.attempt(ctx, copies)
 	}
 	outcome, err := t.layered(ctx)
 	other, isBetter := t.runner.fallBack(t.job.Action, err)
@@ -140,7 +140,7 @@ func (t *try) anyWay(ctx context.Context) (*executor.Outcome, error) {
 		return outcome, err
 	}
 	t.isolation = other
-	outcome, err = t.attempt(ctx, true)
+	outcome, err = t.attempt(ctx, copies)
 	if outcome != nil {
 		outcome.Properties = other.properties()
 	}
@@ -149,13 +149,15 @@ func (t *try) anyWay(ctx context.Context) (*executor.Outcome, error) {
 
 // layered makes private layers by overlays, or else by copies.
 func (t *try) layered(ctx context.Context) (*executor.Outcome, error) {
-	isCopied := t.runner.config.Copy
-	outcome, err := t.attempt(ctx, isCopied)
+	if t.runner.config.Copy {
+		return t.attempt(ctx, copies)
+	}
+	outcome, err := t.attempt(ctx, overlays)
 	var setup *sandbox.SetupError
-	if isCopied || !errors.As(err, &setup) || !setup.Overlay() || caches.IsDiskFault(err) {
+	if !errors.As(err, &setup) || !setup.Overlay() || caches.IsDiskFault(err) {
 		return outcome, err
 	}
-	outcome, err = t.attempt(ctx, true)
+	outcome, err = t.attempt(ctx, copies)
 	if outcome != nil && outcome.Result != nil && t.place.spare == nil {
 		outcome.Result.Warnings = append(outcome.Result.Warnings,
 			fmt.Sprintf("the store at %s cannot carry overlay mounts (%v): inputs and caches were copied, which takes time with their size; put the store on ext4, xfs, btrfs or tmpfs", t.place.layout.Root(), setup.Errno))
@@ -163,14 +165,22 @@ func (t *try) layered(ctx context.Context) (*executor.Outcome, error) {
 	return outcome, err
 }
 
+// layering is how private layers are made.
+type layering int
+
+const (
+	overlays layering = iota
+	copies
+)
+
 // attempt runs the steps once, in one way of making private layers.
-func (t *try) attempt(ctx context.Context, isCopied bool) (outcome *executor.Outcome, err error) {
+func (t *try) attempt(ctx context.Context, way layering) (outcome *executor.Outcome, err error) {
 	folder, err := t.newRun()
 	if err != nil {
 		return nil, refuse(fmt.Errorf("make a folder for the run: %w", err))
 	}
 	a := &attempt{
-		runner: t.runner, job: t.job, place: t.place, feed: t.feed, folder: folder, copied: isCopied, isolation: t.isolation,
+		runner: t.runner, job: t.job, place: t.place, feed: t.feed, folder: folder, copied: way == copies, isolation: t.isolation,
 		uncached: t.place.spare != nil, faults: t.place.faults(), result: action.NewResult(),
 	}
 	a.result.Sandbox = t.name()
@@ -290,10 +300,10 @@ type workspace struct {
 }
 
 // stack is the merged view of the workspace after the run.
-func (w workspace) stack(copied bool) layers.Stack {
-	private := layers.Layer{ID: "private", Path: w.upper}
-	if copied || len(w.tree) == 0 {
+func (a *attempt) stack() layers.Stack {
+	private := layers.Layer{ID: "private", Path: a.work.upper}
+	if a.copied || len(a.work.tree) == 0 {
 		return layers.Stack{private}
 	}
-	return append(slices.Clone(w.tree), private)
+	return append(slices.Clone(a.work.tree), private)
 }

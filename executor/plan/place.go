@@ -3,6 +3,7 @@ package plan
 import (
 	"bytes"
 	"encoding/json"
+	"iter"
 	"reflect"
 	"slices"
 	"strconv"
@@ -18,39 +19,41 @@ type value struct {
 	isName bool
 }
 
-// each calls visit for every value and every name of a member in the text, until
-// that returns false or the text is broken. It costs many times what reading the
+// each yields every value and every name of a member in the text, to where the
+// text is broken. It costs many times what reading the
 // plan does, so it is for plans that are wrong.
-func each(text []byte, visit func(value) bool) {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	var at nest
-	for {
-		before := int(decoder.InputOffset())
-		token, err := decoder.Token()
-		if err != nil {
-			return
-		}
-		begin := before + len(text[before:]) - len(bytes.TrimLeft(text[before:], " \t\r\n,:"))
-		closing := token == json.Delim('}') || token == json.Delim(']')
-		switch {
-		case closing:
-			at = at[:len(at)-1]
-			at.next()
-			continue
-		case at.wantsName():
-			at.name(token.(string))
-			if !visit(value{at.path(), begin, true}) {
+func each(text []byte) iter.Seq[value] {
+	return func(yield func(value) bool) {
+		decoder := json.NewDecoder(bytes.NewReader(text))
+		var at nest
+		for {
+			before := int(decoder.InputOffset())
+			token, err := decoder.Token()
+			if err != nil {
 				return
 			}
-			continue
-		}
-		if !visit(value{at.path(), begin, false}) {
-			return
-		}
-		if delim, ok := token.(json.Delim); ok {
-			at = append(at, level{isObject: delim == '{', begins: true})
-		} else {
-			at.next()
+			begin := before + len(text[before:]) - len(bytes.TrimLeft(text[before:], " \t\r\n,:"))
+			closing := token == json.Delim('}') || token == json.Delim(']')
+			switch {
+			case closing:
+				at = at[:len(at)-1]
+				at.next()
+				continue
+			case at.wantsName():
+				at.name(token.(string))
+				if !yield(value{at.path(), begin, true}) {
+					return
+				}
+				continue
+			}
+			if !yield(value{at.path(), begin, false}) {
+				return
+			}
+			if delim, ok := token.(json.Delim); ok {
+				at = append(at, level{isObject: delim == '{', begins: true})
+			} else {
+				at.next()
+			}
 		}
 	}
 }
@@ -114,12 +117,11 @@ func show(path []string) string {
 // the text once, and only when it is asked.
 func places(text []byte) map[string]int {
 	found := map[string]int{}
-	each(text, func(v value) bool {
+	for v := range each(text) {
 		if !v.isName {
 			found[show(v.path)] = v.begin
 		}
-		return true
-	})
+	}
 	return found
 }
 
@@ -143,35 +145,36 @@ func fieldOf(t reflect.Type, step string) reflect.Type {
 // unknownMembers lists the names that a plan does not have.
 func unknownMembers(text []byte) []value {
 	var found []value
-	each(text, func(v value) bool {
-		if !v.isName {
-			return true
-		}
-		here := reflect.TypeFor[Plan]()
-		for _, step := range v.path[:len(v.path)-1] {
-			if here = fieldOf(here, step); here == nil {
-				return true // in something that is unknown itself
-			}
-		}
-		if fieldOf(here, v.path[len(v.path)-1]) == nil {
+	for v := range each(text) {
+		if v.isName && isUnknown(v.path) {
 			found = append(found, value{slices.Clone(v.path), v.begin, true})
 		}
-		return true
-	})
+	}
 	return found
+}
+
+// isUnknown reports whether a plan has no member at the end of a path. What is in
+// something that is unknown itself is not called so once more.
+func isUnknown(path []string) bool {
+	here := reflect.TypeFor[Plan]()
+	for _, step := range path[:len(path)-1] {
+		if here = fieldOf(here, step); here == nil {
+			return false
+		}
+	}
+	return fieldOf(here, path[len(path)-1]) == nil
 }
 
 // valueBefore returns the last value that begins before an offset.
 func valueBefore(text []byte, offset int) value {
 	var last value
-	each(text, func(v value) bool {
+	for v := range each(text) {
 		if v.begin >= offset {
-			return false
+			break
 		}
 		if !v.isName {
 			last = v
 		}
-		return true
-	})
+	}
 	return last
 }

@@ -127,13 +127,20 @@ func (s *schedule) fits(node *Node) bool {
 	return isRoomy && s.cpus+node.CPUs <= float64(max(s.limits.Jobs, 1))
 }
 
+// ended is the end of a node that ran.
+type ended struct {
+	node   int
+	isDone bool
+}
+
 // end notes the end of a node that ran, and returns the nodes that will not run
 // for its failure, in the order of the schedule.
-func (s *schedule) end(i int, isDone bool) (lost []int) {
+func (s *schedule) end(one ended) (lost []int) {
+	i := one.node
 	s.jobs--
 	s.cpus -= s.nodes[i].CPUs
 	s.bytes -= s.nodes[i].Memory
-	if !isDone {
+	if !one.isDone {
 		s.state[i] = failed
 		s.halt = s.halt || !s.keepGoing
 		return s.skip(i)
@@ -187,10 +194,6 @@ type hooks struct {
 // nothing more can be. It starts nothing more when stop or the context ends, and
 // returns when all that was begun has ended.
 func (s *schedule) run(ctx context.Context, stop <-chan struct{}, call hooks) {
-	type ended struct {
-		node   int
-		isDone bool
-	}
 	results := make(chan ended, len(s.order))
 	cancelled := ctx.Done()
 	tell := func() {} // what the caller is to know, once the next node is begun
@@ -210,7 +213,7 @@ func (s *schedule) run(ctx context.Context, stop <-chan struct{}, call hooks) {
 		}
 		select {
 		case one := <-results:
-			lost := s.end(one.node, one.isDone)
+			lost := s.end(one)
 			tell = func() { call.end(one.node, lost) }
 		case <-stop:
 			s.halt, stop = true, nil

@@ -9,10 +9,14 @@ import (
 	"strings"
 )
 
+// Wanted says of each node of a graph, by its index, whether its outputs are
+// handed over.
+type Wanted []bool
+
 // Wanted tells, by place in Nodes, whose outputs are what a build is for: those
 // of the named actions, or of the targets of the plan, or when there are none of
 // the actions that no other one needs. Names are those that [Graph.Targets] took.
-func (g *Graph) Wanted(names ...string) []bool {
+func (g *Graph) Wanted(names ...string) Wanted {
 	wanted := make([]bool, len(g.Nodes))
 	if len(names) == 0 {
 		names = g.targets
@@ -38,7 +42,7 @@ func (g *Graph) Wanted(names ...string) []bool {
 // Clash says which of the wanted actions hand over the same path, or one inside
 // the other: the last to end would win. to is the one place for all outputs, or
 // empty when each has its root.
-func (g *Graph) Clash(wanted []bool, to string) error {
+func (g *Graph) Clash(wanted Wanted, to string) error {
 	type claim struct {
 		place string
 		node  int
