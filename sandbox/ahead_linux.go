@@ -18,6 +18,9 @@ type Ahead struct {
 	plan   *program
 	box    *box
 	limits guard
+	pool   *Pool     // that it came from, or nil
+	since  time.Time // when that began it
+	taken  bool      // from the pool
 }
 
 // Start begins to make a sandbox for the view that look gives, and calls look
@@ -40,6 +43,7 @@ func begin(cfg *Config, look func() View, targets []string) (*Ahead, error) {
 	if err != nil {
 		return nil, err
 	}
+	plan.leaveNamespaces(cfg)
 	a := &Ahead{cfg: *cfg, plan: plan}
 	if a.box, err = launch(cfg, plan); err != nil {
 		plan.arena.free()
@@ -66,12 +70,26 @@ func (a *Ahead) Close() {
 	if a.box != nil {
 		a.leave()
 		a.limits.close()
+		a.finish()
 	}
 }
 
+// leave gives up the sandbox as it is.
 func (a *Ahead) leave() {
-	a.box.leave()
+	b := a.box
 	a.box = nil
+	if a.pool == nil {
+		b.leave()
+		return
+	}
+	a.pool.leaves(b, a.plan)
+}
+
+// finish tells the pool that this one is not used any more.
+func (a *Ahead) finish() {
+	if a.taken {
+		a.pool.done()
+	}
 }
 
 // Run is [Run] in this sandbox. With other Limits than those of [Start] it makes
@@ -96,36 +114,44 @@ func (a *Ahead) run(ctx context.Context, cfg Config, began int64) (Status, error
 		a.limits.close()
 		a.limits = holdTo(cfg.Limits)
 	}
-	limits := a.limits
-	defer limits.close()
-	a.facts.group = limits.group
+	defer a.limits.close()
+	defer a.finish()
+	a.facts.group = a.limits.group
 	if err := a.plans(&cfg); err != nil {
 		if a.box != nil {
 			a.leave()
 		}
 		return Status{ExitCode: -1}, err
 	}
-	b := a.box
-	a.box = nil
-	if err := b.order(&cfg, limits.group); err != nil {
-		_, closeErr := b.close()
+	if err := a.box.order(&cfg, a.limits.group); err != nil {
+		_, closeErr := a.end()
 		return Status{ExitCode: -1}, errors.Join(err, closeErr)
 	}
-	s := &supervisor{cfg: &cfg, plan: a.plan, box: b, limits: limits, status: Status{ExitCode: -1}, began: began, clock: time.NewTimer(time.Hour)}
+	s := &supervisor{cfg: &cfg, plan: a.plan, box: a.box, limits: a.limits, status: Status{ExitCode: -1}, began: began, clock: time.NewTimer(time.Hour)}
 	s.clock.Stop()
-	if cfg.Began != nil && b.birth() == nil {
-		cfg.Began(b.pid)
+	if cfg.Began != nil {
+		cfg.Began(a.box.pid)
+	}
+	if a.taken {
+		a.pool.refill()
 	}
 	err := s.supervise(ctx)
 	if err == nil && !s.ending {
-		b.leave()
+		a.leave()
 	} else {
 		var closeErr error
-		s.status.Stuck, closeErr = b.close()
+		s.status.Stuck, closeErr = a.end()
 		err = errors.Join(err, closeErr)
 	}
 	s.endTerminal()
 	return s.status, err
+}
+
+// end is [box.close].
+func (a *Ahead) end() (isStuck bool, err error) {
+	b := a.box
+	a.box = nil
+	return b.close()
 }
 
 // plans completes the plan for cfg. Where mounts of cfg belong below those that
@@ -143,9 +169,7 @@ func (a *Ahead) plans(cfg *Config) error {
 		if err != nil {
 			return err
 		}
-		facts := a.facts
-		*a = *again
-		a.facts = facts
+		a.plan, a.box, a.cfg.View = again.plan, again.box, again.cfg.View
 		if !a.plan.planRun(cfg, a.facts) {
 			return configError("the mounts at %v cannot be put in an order", cfg.targets())
 		}

@@ -86,9 +86,6 @@ func TestAheadThatIsNotWantedGoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.box.birth(); err != nil {
-		t.Fatal(err)
-	}
 	pid := a.box.pid
 	a.Close()
 	a.Close()

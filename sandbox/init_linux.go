@@ -27,18 +27,21 @@ func processOne(m *memory, o *orders) {
 		// What the caller ignores or handles is no concern of the processes here.
 		syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, signal, uintptr(unsafe.Pointer(&m.action)), 0, 8, 0, 0)
 	}
-	if !await(m, requestBase) {
+	if !follow(m, o.apart) {
+		fail(m, 0)
+	}
+	if o.laid == 0 && !await(m, requestBase) {
 		quit(1)
 	}
 	if !follow(m, o.base) {
-		fail(m, 0)
+		fail(m, len(o.apart))
 	}
 	if !await(m, requestGo) {
 		quit(1)
 	}
 	take(m)
 	if !follow(m, o.setup) {
-		fail(m, len(o.base))
+		fail(m, len(o.apart)+len(o.base))
 	}
 	m.poll[0] = pollEntry{fd: int32(m.regs[regSignals]), events: unix.POLLIN}
 	m.poll[1] = pollEntry{fd: fdControl, events: unix.POLLIN}

@@ -17,16 +17,14 @@ import (
 
 // box is a running sandbox as its creator sees it.
 type box struct {
-	arena *arena        // what process 1 works in; freed when that is gone
-	conn  *os.File      // to process 1; its end is the end of the sandbox
-	born  chan struct{} // closed when there is a process 1, or an errno
+	arena *arena   // what process 1 works in; freed when that is gone
+	conn  *os.File // to process 1; its end is the end of the sandbox
 	pid   int
-	errno syscall.Errno // why there is no process 1
 }
 
-// launch forks process 1 of the sandbox that p begins. The kernel takes a
-// millisecond for its namespaces, so that is not waited for: what process 1 is to
-// do can be sent already.
+// launch forks process 1 of the sandbox that p begins. The kernel takes the greater
+// part of a millisecond for namespaces, so process 1 makes most of its own itself,
+// and nobody waits: what it is to do can be sent already.
 func launch(cfg *Config, p *program) (*box, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -43,23 +41,13 @@ func launch(cfg *Config, p *program) (*box, error) {
 		return nil, fmt.Errorf("sandbox: connect to process 1: %w", err)
 	}
 	p.memory.regs[int(regGiven)+fdControl] = uintptr(control)
-	b := &box{arena: p.arena, conn: os.NewFile(uintptr(pair[0]), "sandbox"), born: make(chan struct{})}
-	flags := cloneFlags(cfg)
-	go func() {
-		b.pid, b.errno = fork(p, flags)
-		unix.Close(control)
-		close(b.born)
-	}()
-	return b, nil
-}
-
-// birth waits for process 1, and says why there is none.
-func (b *box) birth() error {
-	<-b.born
-	if b.errno != 0 {
-		return &SetupError{Stage: stageClone, Errno: b.errno}
+	pid, errno := fork(p, cloneFlags(cfg))
+	unix.Close(control)
+	if errno != 0 {
+		unix.Close(pair[0])
+		return nil, &SetupError{Stage: stageClone, Errno: errno}
 	}
-	return nil
+	return &box{arena: p.arena, conn: os.NewFile(uintptr(pair[0]), "sandbox"), pid: pid}, nil
 }
 
 // cloneFlags make process 1. In a directory it has a copy of the memory of the caller:
@@ -68,11 +56,17 @@ func cloneFlags(cfg *Config) uintptr {
 	if cfg.Isolation == Directory {
 		return uintptr(unix.SIGCHLD)
 	}
-	flags := unix.CLONE_VM | unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | int(unix.SIGCHLD)
+	return uintptr(unix.CLONE_VM | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | int(unix.SIGCHLD))
+}
+
+// ownNamespaces are those that process 1 makes itself. The clone would hold up the
+// caller for them, with all signals blocked and with copies of all its open files.
+func ownNamespaces(cfg *Config) int {
+	flags := unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS
 	if cfg.Network == NetworkNone {
 		flags |= unix.CLONE_NEWNET
 	}
-	return uintptr(flags)
+	return flags
 }
 
 // tell sends a request that process 1 waits for, with files. One that is gone has
@@ -159,9 +153,6 @@ func (b *box) close() (isStuck bool, err error) {
 
 func (b *box) reap() error {
 	defer b.arena.free()
-	if b.birth() != nil {
-		return nil // which the run has told
-	}
 	for {
 		_, err := syscall.Wait4(b.pid, nil, 0, nil)
 		switch {
@@ -176,7 +167,5 @@ func (b *box) reap() error {
 
 // destroy kills process 1, and with it all others, whatever it is doing.
 func (b *box) destroy() {
-	if b.birth() == nil {
-		_ = syscall.Kill(b.pid, syscall.SIGKILL)
-	}
+	_ = syscall.Kill(b.pid, syscall.SIGKILL)
 }

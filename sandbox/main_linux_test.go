@@ -39,6 +39,7 @@ func helpers() map[string]func([]string) error {
 		"attempt":   attemptCall,
 		"connect":   attemptConnect,
 		"reach":     attemptReach,
+		"ready":     waitReady,
 		"send":      attemptSend,
 		"share":     attemptShare,
 		"supervise": superviseShell,

@@ -41,14 +41,27 @@ func (p *program) planBase(cfg *Config, f facts, avoid []string) {
 			p.placed = append(p.placed, m)
 		}
 	}
-	t := &table{steps: make([]step, 0, 256), arena: p.arena}
+	before := len(p.setup)
+	t := &table{steps: slices.Grow(p.setup, 384), arena: p.arena}
 	if cfg.Isolation == Directory {
 		t.planAmong(p.memory)
 	} else {
 		t.planApart(cfg, f, p)
+		p.orders.filter = t.layFilter(systemCallFilter(cfg))
 	}
-	p.setup = t.steps
-	p.orders.base = t.calls(t.steps)
+	p.setup, p.orders.base = t.steps, t.calls(t.steps[before:])
+}
+
+// leaveNamespaces is what process 1 does before anything: it makes the namespaces
+// that it was not born with.
+func (p *program) leaveNamespaces(cfg *Config) {
+	if cfg.Isolation == Directory {
+		return
+	}
+	t := &table{arena: p.arena}
+	t.at(stageClone, "")
+	t.call(unix.SYS_UNSHARE, num(ownNamespaces(cfg)))
+	p.setup, p.orders.apart = t.steps, t.calls(t.steps)
 }
 
 // planApart is the first part for namespaces.
@@ -77,7 +90,8 @@ func (t *table) planAmong(m *memory) {
 // planRun adds the second part: the mounts of cfg, and its processes. It
 // reports false when the first part is in the way of these mounts.
 func (p *program) planRun(cfg *Config, f facts) bool {
-	t := &table{steps: make([]step, 0, 256), arena: p.arena}
+	before := len(p.setup)
+	t := &table{steps: p.setup, arena: p.arena}
 	t.takeDescriptors()
 	if cfg.Isolation == Namespaces && !t.planMounts(cfg, f, p) {
 		return false
@@ -85,10 +99,10 @@ func (p *program) planRun(cfg *Config, f facts) bool {
 	t.enterDirectory(cfg)
 	t.confine(cfg.Isolation)
 	if !cloned(f.group) {
-		t.filterCalls(cfg)
+		t.filterCalls(cfg, p.orders.filter)
 	}
-	p.orders.setup = t.calls(t.steps)
-	p.setup = append(p.setup, t.steps...)
+	p.orders.setup = t.calls(t.steps[before:])
+	p.setup = t.steps
 	t.planStages(cfg, f, p)
 	if cfg.Timeout > 0 {
 		p.orders.announce = 1
@@ -475,16 +489,17 @@ func (t *table) confine(isolation Isolation) {
 	t.call(unix.SYS_CAPSET, header, data)
 }
 
-// filterCalls installs the filter that the processes of cfg live under.
-func (t *table) filterCalls(cfg *Config) {
+// filterCalls installs the filter that the processes of cfg live under, and that
+// new ones inherit.
+func (t *table) filterCalls(cfg *Config, filter uintptr) {
 	if cfg.Isolation == Namespaces {
-		t.filter(systemCallFilter(cfg))
+		t.at(stageSeccomp, "")
+		t.call(unix.SYS_SECCOMP, num(unix.SECCOMP_SET_MODE_FILTER), num(0), num(filter))
 	}
 }
 
-// filter installs the filter of system calls, which new processes inherit.
-func (t *table) filter(filter []byte) {
-	t.at(stageSeccomp, "")
+// layFilter gives the address of a filter of system calls.
+func (t *table) layFilter(filter []byte) uintptr {
 	instructions := t.bytes(filter)
 	fprog := struct {
 		length uint16
@@ -492,5 +507,5 @@ func (t *table) filter(filter []byte) {
 		filter uintptr
 	}{length: uint16(len(filter) / instructionSize), filter: instructions.value}
 	location, _ := object(t, fprog)
-	t.call(unix.SYS_SECCOMP, num(unix.SECCOMP_SET_MODE_FILTER), num(0), location)
+	return location.value
 }

@@ -109,7 +109,7 @@ func TestPlanOfTheNetwork(t *testing.T) {
 	if n := len(words(planned(t, Config{Network: NetworkHost}), unix.SYS_SOCKET)); n != 0 {
 		t.Errorf("host network: %d sockets", n)
 	}
-	if cloneFlags(&Config{})&unix.CLONE_NEWNET == 0 || cloneFlags(&Config{Network: NetworkHost})&unix.CLONE_NEWNET != 0 {
+	if ownNamespaces(&Config{})&unix.CLONE_NEWNET == 0 || ownNamespaces(&Config{Network: NetworkHost})&unix.CLONE_NEWNET != 0 {
 		t.Error("the network namespace is made in the wrong case")
 	}
 }

@@ -25,7 +25,7 @@ func (t *table) planStages(cfg *Config, f facts, p *program) {
 		child.limit(cfg.Limits, f.group, f.openFiles)
 		child.unblockSignals()
 		if cloned(f.group) {
-			child.filterCalls(cfg)
+			child.filterCalls(cfg, p.orders.filter)
 		}
 		files := candidates(args[0], cfg.Env)
 		p.stages[stage] = process{args[0], child.steps, files}

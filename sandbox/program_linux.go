@@ -3,6 +3,7 @@
 package sandbox
 
 import (
+	"maps"
 	"syscall"
 	"unsafe"
 )
@@ -33,12 +34,38 @@ type program struct {
 	memory *memory // in arena
 	orders *orders // in arena
 	// What messages need to know.
-	setup  []step // of both parts
+	setup  []step // of all parts
 	stages [stageCount]process
 	// What the second part needs to know of the first.
 	root   tree
 	placed []mount
 	made   map[string]bool
+	laid   *layout // of a program that can be used again
+}
+
+// layout is the first part of a program, as far as a second one adds to it.
+type layout struct {
+	of    *base
+	used  int // of the arena
+	steps int
+	made  map[string]bool
+}
+
+// lay notes the first part, of a base, so that recycle comes back to it.
+func (p *program) lay(of *base) {
+	p.laid = &layout{of: of, used: p.arena.used, steps: len(p.setup), made: p.made}
+	p.made = maps.Clone(p.laid.made)
+	p.orders.laid = 1
+}
+
+// recycle takes everything out of the program but its first part. Its process 1
+// must be gone.
+func (p *program) recycle() {
+	clear(p.arena.memory[p.laid.used:p.arena.used])
+	p.arena.full, p.arena.used, p.setup, p.made = false, p.laid.used, p.setup[:p.laid.steps], maps.Clone(p.laid.made)
+	*p.memory, p.stages = memory{}, [stageCount]process{}
+	*p.orders = orders{apart: p.orders.apart, base: p.orders.base, filter: p.orders.filter, laid: 1}
+	p.prepareMessage()
 }
 
 // stackSize is far more than the functions of process 1 need, which cannot make
@@ -76,10 +103,13 @@ type process struct {
 
 // orders is a plan as process 1 reads it.
 type orders struct {
-	base     []call // there when requestBase comes
+	apart    []call // there from the beginning
+	base     []call // there when requestBase comes, or also from the beginning
+	laid     int32  // 1 when base is there from the beginning
 	setup    []call // there, as all that follows, when requestGo comes
 	stages   [stageCount]order
-	announce int32 // 1 when the start of a stage is to be reported
+	filter   uintptr // of system calls, a struct sock_fprog; there with base
+	announce int32   // 1 when the start of a stage is to be reported
 }
 
 // order is how process 1 starts one stage.

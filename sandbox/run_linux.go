@@ -3,7 +3,6 @@
 package sandbox
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -112,7 +111,7 @@ func (s *supervisor) supervise(ctx context.Context) error {
 func (s *supervisor) verdict() error {
 	s.clock.Stop()
 	if s.failure == nil && !s.complete() && !s.ending {
-		return cmp.Or(s.box.birth(), ErrLost)
+		return ErrLost
 	}
 	return s.failure
 }

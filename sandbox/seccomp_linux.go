@@ -4,6 +4,7 @@ package sandbox
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
 	"syscall"
 
@@ -31,7 +32,10 @@ type verdict uint32
 // ioprioWhoUser names all processes of a user to ioprio_set.
 const ioprioWhoUser = 3
 
-const allowed verdict = unix.SECCOMP_RET_ALLOW
+const (
+	allowed   verdict = unix.SECCOMP_RET_ALLOW
+	undecided verdict = math.MaxUint32 // it depends on the arguments
+)
 
 func refused(errno syscall.Errno) verdict { return verdict(unix.SECCOMP_RET_ERRNO | uint32(errno)) }
 
@@ -160,34 +164,64 @@ func oneOf(index uint32, yes, no verdict, values ...uint32) []instruction {
 	return append(code, ret(no), ret(yes))
 }
 
+// span is a range of numbers with one decision, up to where the next one begins.
+type span struct {
+	from uint32
+	code []instruction
+}
+
+// spans turns the policy into ranges, of which neighbours differ: the kernel
+// compiles the filter for each sandbox, which takes the longer the longer it is.
+func spans(policy []rule) []span {
+	var list []span
+	var last verdict
+	end := uint32(0)
+	add := func(from uint32, v verdict, body []instruction) {
+		if body == nil && len(list) > 0 && v == last {
+			return
+		}
+		list, last = append(list, span{from, body}), v
+		if body == nil {
+			list[len(list)-1].code = []instruction{ret(v)}
+		} else {
+			last = undecided
+		}
+	}
+	for _, r := range policy {
+		if r.number > end || len(list) == 0 {
+			add(end, allowed, nil)
+		}
+		add(r.number, r.verdict, r.body)
+		end = r.number + 1
+	}
+	add(end, allowed, nil)
+	return list
+}
+
 // assemble makes the program: the calling convention first, then a binary
 // search for the number, so that a call costs a handful of instructions.
 func assemble(policy []rule) []instruction {
-	code := make([]instruction, 0, 8*len(policy))
-	code = append(code,
+	code := []instruction{
 		load(dataArch), unless(unix.BPF_JEQ, nativeArch), ret(refused(syscall.EPERM)),
-		load(dataNumber), instruction{op: unix.BPF_JMP | unix.BPF_K | unix.BPF_JGE, no: 1, constant: foreignNumbers}, ret(refused(syscall.EPERM)),
-	)
-	return search(code, policy)
+		load(dataNumber), {op: unix.BPF_JMP | unix.BPF_K | unix.BPF_JGE, no: 1, constant: foreignNumbers}, ret(refused(syscall.EPERM)),
+	}
+	return append(code, search(spans(policy))...)
 }
 
-// search appends what finds the rule for the number in the accumulator.
-func search(code []instruction, policy []rule) []instruction {
-	if len(policy) == 1 {
-		code = append(code, unless(unix.BPF_JEQ, policy[0].number), ret(allowed))
-		if policy[0].body == nil {
-			return append(code, ret(policy[0].verdict))
-		}
-		return append(code, policy[0].body...)
+// search finds the span of the number in the accumulator.
+func search(list []span) []instruction {
+	if len(list) == 1 {
+		return list[0].code
 	}
-	middle := len(policy) / 2
-	fork := len(code)
-	code = append(code,
-		instruction{op: unix.BPF_JMP | unix.BPF_K | unix.BPF_JGE, no: 1, constant: policy[middle].number},
-		instruction{op: unix.BPF_JMP | unix.BPF_JA})
-	code = search(code, policy[:middle])
-	code[fork+1].constant = uint32(len(code) - fork - 2)
-	return search(code, policy[middle:])
+	middle := len(list) / 2
+	left, right := search(list[:middle]), search(list[middle:])
+	jump := instruction{op: unix.BPF_JMP | unix.BPF_K | unix.BPF_JGE, yes: uint8(len(left)), constant: list[middle].from}
+	code := []instruction{jump}
+	if len(left) > math.MaxUint8 {
+		code[0].yes, code[0].no = 0, 1
+		code = append(code, instruction{op: unix.BPF_JMP | unix.BPF_JA, constant: uint32(len(left))})
+	}
+	return slices.Concat(code, left, right)
 }
 
 // systemCallFilter gives the filter as the kernel takes it.

@@ -5,6 +5,7 @@ package sandbox
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,6 +49,12 @@ func surveyHost(cfg *Config) (facts, error) {
 		f.seal("/proc")
 	}
 	return f, f.sources(cfg.View.Binds)
+}
+
+// apart gives facts that one run may add to.
+func (f facts) apart() facts {
+	f.files, f.real = maps.Clone(f.files), maps.Clone(f.real)
+	return f
 }
 
 // mask finds what of proc tells this user about keys and about the programs of

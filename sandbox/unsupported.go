@@ -2,7 +2,10 @@
 
 package sandbox
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Run returns ErrUnsupported for all but a [Directory]. There it runs the set-up,
 // the command and the tear-down of cfg, and ends the process group of each.
@@ -36,3 +39,18 @@ func (*Ahead) Run(context.Context, Config) (Status, error) { return Status{}, Er
 
 // Close does nothing.
 func (*Ahead) Close() {}
+
+// Pool is always empty.
+type Pool struct{}
+
+// PoolIdle is as on other systems.
+const PoolIdle = time.Second
+
+// NewPool returns an empty pool.
+func NewPool(Config, func() View, int) *Pool { return &Pool{} }
+
+// Start returns ErrUnsupported.
+func (*Pool) Start(Limits) (*Ahead, error) { return nil, ErrUnsupported }
+
+// Close does nothing.
+func (*Pool) Close() {}

@@ -16,6 +16,7 @@ import (
 
 	"larder/digest"
 	"larder/executor"
+	"larder/executor/local"
 	"larder/executor/plan"
 )
 
@@ -78,6 +79,7 @@ func build(ctx context.Context, command *cli.Command, o *buildOptions) error {
 	begin := time.Now()
 	work := b.plan()
 	reports := work.All(ctx)
+	b.runner.Close()
 	b.shop.saveIndexes()
 	b.remember(reports)
 	if b.leaves {
@@ -95,6 +97,7 @@ func build(ctx context.Context, command *cli.Command, o *buildOptions) error {
 // for request.
 type building struct {
 	shop    *workshop
+	runner  *local.Runner
 	options *buildOptions
 	policy  executor.ResultPolicy
 	graph   *plan.Graph
@@ -144,7 +147,9 @@ func newBuilding(ctx context.Context, command *cli.Command, o *buildOptions) (*b
 		o.outputTo = absolute(here, o.outputTo)
 	}
 	b.shop.indexes = digest.NewIndexes()
-	b.line = b.shop.executor(b.shop.runner())
+	b.shop.ahead = o.atOnce()
+	b.runner = b.shop.runner()
+	b.line = b.shop.executor(b.runner)
 	b.spools, b.tracks = make([]spool, len(b.graph.Nodes)), make([]*track, len(b.graph.Nodes))
 	if err := b.prepare(ctx, here, args[1:]); err != nil {
 		return nil, err
@@ -252,12 +257,12 @@ func (b *building) prepare(ctx context.Context, here string, targets []string) e
 	return b.graph.Clash(b.wanted, to)
 }
 
+// atOnce is how many actions run at one time.
+func (o *buildOptions) atOnce() int { return cmp.Or(o.jobs, runtime.NumCPU()) }
+
 // plan is the build as the scheduler takes it.
 func (b *building) plan() *plan.Build {
-	limits := plan.Limits{Jobs: b.options.jobs, Memory: memoryOfMachine()}
-	if limits.Jobs == 0 {
-		limits.Jobs = runtime.NumCPU()
-	}
+	limits := plan.Limits{Jobs: b.options.atOnce(), Memory: memoryOfMachine()}
 	work := &plan.Build{
 		Graph: b.graph, Order: b.order, Limits: limits, KeepGoing: b.options.keepGoing, Stop: b.signals.stop,
 		Trees: plan.Trees{Function: b.shop.blobs.Function(), Source: b.shop.blobs, Sink: digest.Sink(b.shop.blobs.Add)},

@@ -41,6 +41,8 @@ type workshop struct {
 	sandbox    local.Kind
 	// indexes are set for a process that runs many actions.
 	indexes *digest.Indexes
+	// ahead is how many sandboxes such a process keeps ready.
+	ahead int
 }
 
 // openWorkshop reads the settings for root and opens the store.
@@ -80,7 +82,7 @@ func openForRun(command *cli.Command, root string) (*workshop, error) {
 		return nil, err
 	}
 	to := journal.Open(layout)
-	return &workshop{configured, layout, to, cas.Open(layout, fn), named.Open(layout, to), payload.Open(layout, to), broken, detached, kind, nil}, nil
+	return &workshop{configured, layout, to, cas.Open(layout, fn), named.Open(layout, to), payload.Open(layout, to), broken, detached, kind, nil, 0}, nil
 }
 
 func digestFunction(configured settings) (digest.Function, error) {
@@ -116,7 +118,7 @@ func (w *workshop) runner() *local.Runner {
 		Layout: w.layout, Blobs: w.blobs, Named: w.named, Journal: w.journal,
 		Payloads: w.payloads, CopyPayload: w.copyInBackground, LookPayload: lookPayload,
 		Path: filepath.SplitList(os.Getenv("PATH")), Home: home, Env: os.Getenv,
-		ProgramIndex: w.indexFile("programs"), Indexes: w.indexes, Grace: grace / 2, Program: program,
+		ProgramIndex: w.indexFile("programs"), Indexes: w.indexes, Ahead: w.ahead, Grace: grace / 2, Program: program,
 		Spares: []string{os.TempDir(), "/dev/shm"}, Broken: w.broken, Untended: !w.background, Sandbox: w.sandbox,
 	})
 }

@@ -11,6 +11,7 @@ import (
 // common takes as long as the rest of it, and forking a process takes the longer
 // the more that process has in memory.
 type early struct {
+	pool    *sandbox.Pool // that it comes from, or nil
 	network sandbox.Network
 	view    func() sandbox.View
 	userns  bool
@@ -30,7 +31,7 @@ func (r *Runner) Begin(a *action.Action) {
 	if err != nil || chosen.kind != sandbox.Namespaces {
 		return
 	}
-	early := newEarly(a)
+	early := r.newEarly(a)
 	early.chosen = chosen
 	early.begin()
 	r.begun.Store(early)
@@ -41,11 +42,11 @@ func (r *Runner) early(a *action.Action) *early {
 	if begun := r.begun.Load(); begun != nil && begun.action == a && r.begun.CompareAndSwap(begun, nil) {
 		return begun
 	}
-	return newEarly(a)
+	return r.newEarly(a)
 }
 
-func newEarly(a *action.Action) *early {
-	return &early{network: networkOf(a.Network), view: viewOf(a.Host), userns: a.Userns, limits: limitsOf(a.Limits), action: a}
+func (r *Runner) newEarly(a *action.Action) *early {
+	return &early{pool: r.ready.of(a), network: networkOf(a.Network), view: viewOf(a.Host), userns: a.Userns, limits: limitsOf(a.Limits), action: a}
 }
 
 // viewOf is what of the host an action sees beside what is its own.
@@ -63,6 +64,10 @@ func (e *early) begin() {
 		return
 	}
 	e.begun = true
+	if e.pool != nil {
+		e.ahead, _ = e.pool.Start(e.limits)
+		return
+	}
 	e.ahead, _ = sandbox.Start(sandbox.Config{Network: e.network, AllowUserns: e.userns, Limits: e.limits}, e.view)
 }
 

@@ -4,6 +4,8 @@ import (
 	"os"
 	"testing"
 
+	"larder/digest"
+	"larder/executor/action"
 	"larder/sandbox"
 )
 
@@ -34,5 +36,19 @@ func TestASandboxThatIsNotWantedIsDropped(t *testing.T) {
 	e.drop()
 	if e.take() != nil {
 		t.Error("it is still there")
+	}
+}
+
+// Without an index that is kept the state of the host, which is part of a key, could
+// be younger than a sandbox that waited.
+func TestSandboxesWaitBesideAnIndexOnly(t *testing.T) {
+	alone, shared := &action.Action{}, &action.Action{Network: action.NetworkHost}
+	if New(Config{Ahead: 2}).ready.of(alone) != nil || New(Config{Indexes: digest.NewIndexes()}).ready.of(alone) != nil {
+		t.Error("there is a pool that nobody asked for")
+	}
+	r := New(Config{Ahead: 2, Indexes: digest.NewIndexes()})
+	defer r.Close()
+	if pool := r.ready.of(alone); pool == nil || pool != r.ready.of(alone) || pool == r.ready.of(shared) {
+		t.Error("each kind of sandbox has a pool of its own")
 	}
 }

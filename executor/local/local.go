@@ -55,6 +55,10 @@ type Config struct {
 	Grace time.Duration
 	// Program is the file of this program, for scripts that start it again.
 	Program string
+	// Ahead is how many sandboxes of a kind may wait for actions to come, for a
+	// process that runs many; see [sandbox.Pool] and [Runner.Close]. It takes Indexes:
+	// the state of the host that is part of a key is then older than any of them.
+	Ahead int
 	// Untended says that no other process looks after the store, so that
 	// publishing has to, at the cost of waiting for it.
 	Untended bool
@@ -75,10 +79,21 @@ type Runner struct {
 	begun  atomic.Pointer[early] // by Begin, until its action is described
 	host   sync.Once             // see hostState
 	hostIs string
+	ready  ready
 }
 
 // New returns a runner.
-func New(config Config) *Runner { return &Runner{config: config} }
+func New(config Config) *Runner {
+	r := &Runner{config: config}
+	if config.Indexes != nil {
+		r.ready.most = config.Ahead
+	}
+	return r
+}
+
+// Close ends the sandboxes that wait for actions, and returns when none of their
+// processes is left. What runs goes on.
+func (r *Runner) Close() { r.ready.close() }
 
 // ErrStrict says that an action with --strict broke the rules of an append-only
 // cache.

@@ -112,14 +112,17 @@ func newBench(store, root string, copied bool) (*bench, error) {
 	return b, nil
 }
 
-func (b *bench) wire() {
+func (b *bench) wire() { b.line = b.lineOf(local.New(b.config)) }
+
+// lineOf is a pipeline on the store.
+func (b *bench) lineOf(runner executor.Runner) *executor.Executor {
 	inputs := executor.Inputs{
 		Function: digest.BLAKE3, Trees: b.blobs,
 		IndexFile:  func(string) string { return filepath.Join(b.layout.Index(), "inputs") },
 		WriteIndex: func(file string, data []byte) error { return b.layout.WriteFile(file, data, 0o644) },
 	}
 	kept := results.NewChecked(results.NewFiles(b.layout), b.blobs)
-	b.line = executor.New(inputs, local.New(b.config), kept, b.blobs)
+	return executor.New(inputs, runner, kept, b.blobs)
 }
 
 func (b *bench) start(ctx context.Context, spec action.Spec, request executor.Request) (*action.Result, error) {

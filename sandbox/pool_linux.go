@@ -1,0 +1,292 @@
+//go:build amd64 || arm64
+
+package sandbox
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Pool keeps sandboxes ready for a caller that runs many actions: while one runs, the
+// next is begun, up to as many as run at a time. Each serves one run. One that
+// nobody takes goes after [PoolIdle], and all with Close, or with the caller, however
+// that ends. It may be used by many goroutines.
+//
+// What the host shows is looked at anew when the last look is older than PoolIdle,
+// so a sandbox may show small files of /etc as they were twice that ago.
+type Pool struct {
+	cfg  Config
+	look func() View
+	most int
+
+	begun sync.WaitGroup // makers of sandboxes
+
+	mu       sync.Mutex
+	ready    []*Ahead // the oldest first
+	making   int
+	running  int
+	base     *base      // what they are made from; nil when it is not known
+	looked   time.Time  // when that was found
+	programs []*program // to be used again
+	leaving  []leaver
+	timer    *time.Timer
+	closed   bool
+}
+
+// PoolIdle is how long a sandbox of a [Pool] waits for somebody to take it.
+const PoolIdle = time.Second
+
+// tendEvery is how often a pool looks for what has become too old, or has ended,
+// while there is something of the kind.
+const tendEvery = PoolIdle / 20
+
+// leaver is a sandbox whose process 1 is on its way out.
+type leaver struct {
+	pid  int
+	plan *program
+}
+
+// base is what all sandboxes of a pool have in common, as of one look at the host.
+type base struct {
+	cfg   Config
+	facts facts
+}
+
+// NewPool makes a pool of at most so many sandboxes that wait, and begins none. Of
+// cfg the same counts as for [Start], but for Limits. Look is called now and then.
+func NewPool(cfg Config, look func() View, most int) *Pool {
+	return &Pool{cfg: Config{Network: cfg.Network, AllowUserns: cfg.AllowUserns, Hostname: cfg.Hostname}, look: look, most: most}
+}
+
+// Start gives a sandbox that is ready, or else begins one. It is used as one of the
+// function [Start]; that of limits is found when it is taken.
+func (p *Pool) Start(limits Limits) (*Ahead, error) {
+	a := p.take()
+	if a == nil {
+		var err error
+		if a, err = p.begin(); err != nil {
+			return nil, err
+		}
+	}
+	a.limits = holdTo(limits)
+	a.taken = true
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running++
+	return a, nil
+}
+
+func (p *Pool) take() *Ahead {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.ready) == 0 {
+		return nil
+	}
+	a := p.ready[0]
+	p.ready = slices.Delete(p.ready, 0, 1)
+	return a
+}
+
+// begin starts a sandbox of the kind of the pool.
+func (p *Pool) begin() (*Ahead, error) {
+	of, err := p.present()
+	if err != nil {
+		return nil, err
+	}
+	plan, err := p.program(of)
+	if err != nil {
+		return nil, err
+	}
+	a := &Ahead{cfg: of.cfg, facts: of.facts.apart(), plan: plan, pool: p, since: time.Now()}
+	if a.box, err = launch(&of.cfg, plan); err != nil {
+		plan.arena.free()
+		return nil, err
+	}
+	return a, nil
+}
+
+// present gives the base, made anew when it has become old.
+func (p *Pool) present() (*base, error) {
+	p.mu.Lock()
+	known, looked := p.base, p.looked
+	p.mu.Unlock()
+	if known != nil && time.Since(looked) < PoolIdle {
+		return known, nil
+	}
+	looked = time.Now()
+	next := &base{cfg: p.cfg}
+	next.cfg.View = p.look()
+	err := next.cfg.validateMounts()
+	if err == nil {
+		next.facts, err = surveyHost(&next.cfg)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p.renew(next, looked), nil
+}
+
+// renew takes a new base. A host that looks the same keeps the one that programs
+// were made for.
+func (p *Pool) renew(next *base, looked time.Time) *base {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.base == nil || !reflect.DeepEqual(p.base, next) {
+		p.forget()
+		p.base = next
+	}
+	p.looked = looked
+	return p.base
+}
+
+// forget frees the programs that are kept.
+func (p *Pool) forget() {
+	for _, program := range p.programs {
+		program.arena.free()
+	}
+	p.programs = nil
+}
+
+// program gives a program that holds the first part for a base, if there is one that
+// was used, without planning it again.
+func (p *Pool) program(of *base) (*program, error) {
+	if again := p.again(of); again != nil {
+		return again, nil
+	}
+	plan, err := newProgram()
+	if err != nil {
+		return nil, err
+	}
+	plan.leaveNamespaces(&of.cfg)
+	plan.planBase(&of.cfg, of.facts, nil)
+	if err := plan.fits(); err != nil {
+		plan.arena.free()
+		return nil, err
+	}
+	plan.lay(of)
+	return plan, nil
+}
+
+func (p *Pool) again(of *base) *program {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reap()
+	if len(p.programs) == 0 || of != p.base {
+		return nil
+	}
+	last := len(p.programs) - 1
+	again := p.programs[last]
+	p.programs = p.programs[:last]
+	return again
+}
+
+// refill begins one more sandbox when fewer wait than actions run.
+func (p *Pool) refill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || len(p.ready)+p.making >= min(p.most, p.running) {
+		return
+	}
+	p.making++
+	p.begun.Go(func() {
+		a, err := p.begin()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.making--
+		switch {
+		case err != nil: // which whoever needs a sandbox will be told
+		case p.closed:
+			p.leave(a.box, a.plan)
+		default:
+			p.ready = append(p.ready, a)
+			p.wind()
+		}
+	})
+}
+
+// done notes that a sandbox that was taken is not used any more.
+func (p *Pool) done() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running--
+}
+
+// leaves is [box.leave] for a sandbox of the pool, whose program serves again.
+func (p *Pool) leaves(b *box, plan *program) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.leave(b, plan)
+}
+
+func (p *Pool) leave(b *box, plan *program) {
+	b.conn.Close()
+	p.leaving = append(p.leaving, leaver{b.pid, plan})
+	p.wind()
+}
+
+// wind has the pool tended.
+func (p *Pool) wind() {
+	if p.timer == nil {
+		p.timer = time.AfterFunc(tendEvery, p.tend)
+	}
+}
+
+// tend drops what has waited too long, and takes leave of what has ended.
+func (p *Pool) tend() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.timer = nil
+	old := time.Now().Add(-PoolIdle)
+	for len(p.ready) > 0 && (p.closed || p.ready[0].since.Before(old)) {
+		p.leave(p.ready[0].box, p.ready[0].plan)
+		p.ready = slices.Delete(p.ready, 0, 1)
+	}
+	p.reap()
+	if len(p.ready)+len(p.leaving) > 0 {
+		p.wind()
+	} else if p.running == 0 {
+		p.forget()
+		p.base = nil
+	}
+}
+
+// reap takes leave of each process 1 that has ended. Nobody waits for one: a wait
+// costs a thread of its own.
+func (p *Pool) reap() {
+	p.leaving = slices.DeleteFunc(p.leaving, func(l leaver) bool {
+		pid, err := syscall.Wait4(l.pid, nil, syscall.WNOHANG, nil)
+		if pid == 0 || errors.Is(err, syscall.EINTR) {
+			return false
+		}
+		if l.plan.laid != nil && l.plan.laid.of == p.base && !p.closed && len(p.programs) < 2*p.most {
+			l.plan.recycle()
+			p.programs = append(p.programs, l.plan)
+		} else {
+			l.plan.arena.free()
+		}
+		return true
+	})
+}
+
+// Close ends the sandboxes that nobody has taken, and returns when none of their
+// processes is left. Those that were taken are not touched; what follows begins
+// sandboxes that nobody waits for, and keeps none.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.begun.Wait()
+	for begin := time.Now(); ; time.Sleep(time.Millisecond) {
+		p.tend()
+		p.mu.Lock()
+		isOver := len(p.leaving) == 0 || time.Since(begin) > stuckAfter
+		p.mu.Unlock()
+		if isOver {
+			return
+		}
+	}
+}
