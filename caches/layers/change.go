@@ -3,7 +3,9 @@ package layers
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -54,8 +56,14 @@ type Change struct {
 	// Hidden says that the path is in such a directory, so that dropping it
 	// from the private layer does not bring back the stack's.
 	Hidden bool
-	// Below is what the stack has at the path, nil for nothing.
-	Below *Entry
+	// Below is what the stack has at the path.
+	Below Before
+}
+
+// Before is what a stack has at a path: nothing, if Kind is 0.
+type Before struct {
+	Kind Kind
+	Mode fs.FileMode
 }
 
 // Found is what a private layer holds and does.
@@ -73,8 +81,11 @@ type Found struct {
 // reads files only to compare those of which how wants to know more.
 //
 // It changes two things in upper: modes that must not be published (see
-// presentable), and forged marks of overlayfs are removed. No process may write
-// to upper meanwhile.
+// presentable), and marks of overlayfs and access control lists of directories
+// that do not belong there are removed. Plain files are not searched for either:
+// the kernel lets no mark through a mount, [Extract] takes away what a process
+// has set without one, and a list of a file grants no more than its mode says. No
+// process may write to upper meanwhile.
 func Changes(upper string, stack Stack, how Closeness) (Found, error) {
 	below, err := stack.root()
 	if err != nil {
@@ -89,29 +100,42 @@ func Changes(upper string, stack Stack, how Closeness) (Found, error) {
 		return Found{}, fmt.Errorf("read a private layer: %w", err)
 	}
 	top.dirs = []realDir{dir}
-	found, err := newDiffer(how).directory(top, below, false)
+	all, err := newDiffer(upper, how).directory(top, below, false)
 	if err != nil {
 		return Found{}, fmt.Errorf("compare a private layer: %w", err)
 	}
+	found := Found{Entries: all.entries, Bytes: all.bytes, Changes: make([]Change, 0, all.size())}
+	all.gather(&found.Changes)
 	return found, nil
 }
 
 // differ finds changes. It is for any number of goroutines.
 type differ struct {
 	*crew
+	root      int // the length of what comes before a relative path
+	how       Closeness
 	comparers sync.Pool
 }
 
-func newDiffer(how Closeness) *differ {
-	return &differ{newCrew(), sync.Pool{New: func() any { return &comparer{how: how} }}}
+func newDiffer(upper string, how Closeness) *differ {
+	return &differ{newCrew(), len(upper) + 1, how, sync.Pool{New: func() any { return &comparer{how: how} }}}
 }
 
-// looked is one name of the upper layer: what it does, and for a directory where
-// to go on.
-type looked struct {
-	change    Change
-	at, under node
-	inside    Found
+// listed is what was found in one directory of the upper layer.
+type listed struct {
+	changes  []Change
+	into     []inner  // the directories among them, in the same order
+	vanished []Change // what the stack has besides, where the directory was made again
+	entries  int64
+	bytes    int64
+}
+
+// inner is a directory to look into, number at of the changes, and then what is in
+// it.
+type inner struct {
+	at           int
+	upper, below node
+	inside       *listed
 }
 
 // How many names, and how many directories, are worth a goroutine.
@@ -124,129 +148,201 @@ const (
 // that it or a parent of it is opaque, so that nothing shows through. First it
 // looks at all names, so that only the descriptors of one directory are open at
 // a time, and then into the directories among them.
-func (d *differ) directory(upper, below node, hidden bool) (Found, error) {
+func (d *differ) directory(upper, below node, hidden bool) (*listed, error) {
 	names, err := upper.names()
 	if err != nil {
-		return Found{}, err
+		return nil, err
 	}
 	all, err := d.names(upper, below, names, hidden)
 	if err != nil {
-		return Found{}, err
+		return nil, err
 	}
-	var into []*looked
-	for i := range all {
-		if all[i].at.Kind == Directory {
-			into = append(into, &all[i])
-		}
-	}
-	err = d.spread(len(into), directoriesEach, func(n int) (err error) {
-		one := into[n]
-		one.inside, err = d.directory(one.at, one.under, hidden || one.change.Opaque)
+	err = d.spread(len(all.into), directoriesEach, func(n int) (err error) {
+		one := &all.into[n]
+		one.inside, err = d.directory(one.upper, one.below, hidden || all.changes[one.at].Opaque)
 		return err
 	})
 	if err != nil {
-		return Found{}, err
+		return nil, err
 	}
-	found := gather(all)
+	all.count()
 	if hidden {
-		err = found.vanished(below, names)
+		err = all.vanish(below, names)
 	}
-	return found, err
+	return all, err
 }
 
-func (d *differ) names(upper, below node, names []string, hidden bool) ([]looked, error) {
+// names looks at the names of one directory.
+func (d *differ) names(upper, below node, names []string, hidden bool) (*listed, error) {
 	upper, below = upper.opened(len(names)), below.opened(len(names))
 	defer upper.close()
 	defer below.close()
-	all := make([]looked, len(names))
-	return all, d.spread(len(names), namesEach, func(n int) error {
-		all[n].change.Hidden = hidden
-		return d.name(upper, below, names[n], &all[n])
+	all := &listed{changes: make([]Change, len(names))}
+	paths := pathsOf(upper.dirs[0].path, names)
+	var mutex sync.Mutex
+	err := d.spread(len(names), namesEach, func(n int) error {
+		change := &all.changes[n]
+		change.Hidden, change.Real, change.Path = hidden, paths[n], paths[n][d.root:]
+		more, err := d.name(upper.dirs[0], below, names[n], change)
+		if more != nil {
+			more.at = n
+			mutex.Lock()
+			all.into = append(all.into, *more)
+			mutex.Unlock()
+		}
+		return err
 	})
+	slices.SortFunc(all.into, func(a, b inner) int { return a.at - b.at })
+	return all, err
 }
 
-// gather puts what was found in one directory in order.
-func gather(all []looked) (found Found) {
-	size := len(all)
-	for i := range all {
-		size += len(all[i].inside.Changes)
+// pathsOf gives names of a directory their paths, in one piece of memory.
+func pathsOf(dir string, names []string) []string {
+	size := len(names) * (len(dir) + 1)
+	for _, name := range names {
+		size += len(name)
 	}
-	found.Changes = make([]Change, 0, size)
-	for i := range all {
-		one := &all[i]
-		found.Changes = append(append(found.Changes, one.change), one.inside.Changes...)
-		found.Entries += 1 + one.inside.Entries
-		found.Bytes += one.at.Size + one.inside.Bytes
+	var all strings.Builder
+	all.Grow(size)
+	paths := make([]string, len(names))
+	for i, name := range names {
+		begin := all.Len()
+		all.WriteString(dir)
+		all.WriteByte('/')
+		all.WriteString(name)
+		paths[i] = all.String()[begin:]
 	}
-	return found
+	return paths
 }
 
-// vanished lists what the stack has in a directory that was made again.
-func (f *Found) vanished(below node, names []string) error {
+// count sums up what is in the directory and below it.
+func (l *listed) count() {
+	l.entries = int64(len(l.changes))
+	for i := range l.changes {
+		l.bytes += l.changes[i].Size
+	}
+	for i := range l.into {
+		l.entries += l.into[i].inside.entries
+		l.bytes += l.into[i].inside.bytes
+	}
+}
+
+// size is how many changes there are in all.
+func (l *listed) size() int {
+	size := len(l.changes) + len(l.vanished)
+	for i := range l.into {
+		size += l.into[i].inside.size()
+	}
+	return size
+}
+
+// gather puts what was found in order.
+func (l *listed) gather(to *[]Change) {
+	begin := 0
+	for i := range l.into {
+		end := l.into[i].at + 1
+		*to = append(*to, l.changes[begin:end]...)
+		l.into[i].inside.gather(to)
+		begin = end
+	}
+	*to = append(append(*to, l.changes[begin:]...), l.vanished...)
+}
+
+// vanish lists what the stack has in a directory that was made again.
+func (l *listed) vanish(below node, names []string) error {
 	children, err := below.children()
 	for i := range children {
 		child := &children[i]
 		if _, kept := slices.BinarySearch(names, lastName(child.Path)); !kept {
-			f.Changes = append(f.Changes, Change{What: Removed, Below: &child.Entry, Hidden: true,
+			l.vanished = append(l.vanished, Change{What: Removed, Below: child.before(), Hidden: true,
 				Entry: Entry{Path: child.Path, Kind: Whiteout}})
 		}
 	}
 	return err
 }
 
+func (n *node) before() Before { return Before{n.Kind, n.Mode} }
+
 // longestPath leaves room for what a path becomes in a layer, in a merged layer
 // and in the trash: a path that only just fits in a private layer could be
 // published, but not be merged or removed.
 const longestPath = unix.PathMax - 128
 
-// name looks at one name of the upper layer.
-func (d *differ) name(upper, below node, name string, one *looked) (err error) {
-	if path := join(upper.dirs[0].path, name); len(path) > longestPath {
-		return fmt.Errorf("a path that begins with %.40s: with %d bytes it is too long for the store; shorten it, or move the store up: %w",
-			upper.Path, len(path), unix.ENAMETOOLONG)
+// name looks at one name of the upper layer, whose paths are known, and returns
+// where to go on when it is a directory.
+func (d *differ) name(upper realDir, below node, name string, change *Change) (*inner, error) {
+	if len(change.Real) > longestPath {
+		return nil, fmt.Errorf("a path that begins with %.40s: with %d bytes it is too long for the store; shorten it, or move the store up: %w",
+			change.Path, len(change.Real), unix.ENAMETOOLONG)
 	}
-	if one.at, err = inspect(upper.dirs[0], name); err != nil {
-		return fmt.Errorf("%s: %w", join(upper.Path, name), err)
-	}
-	one.at.Path = join(upper.Path, name)
-	under, exists, err := below.child(name)
+	seen, err := upper.glimpse(name)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("%s: %w", change.Path, err)
 	}
-	if one.under = under; exists {
-		one.change.Below = &one.under.Entry
+	under, in, err := below.glimpse(name)
+	if err != nil {
+		return nil, err
 	}
-	if err := d.open(upper.dirs[0], &one.at, under.Kind); err != nil {
-		return err
+	if seen.kind == File && (under.kind == File || under.kind == 0) {
+		return nil, d.file(upper, name, change, seen, under, in)
 	}
-	if one.change.What, err = d.what(one.at, under, exists); err != nil {
-		return err
-	}
-	one.change.Entry = one.at.Entry
-	one.change.Opaque = one.at.Kind == Directory && one.at.dirs[0].opaque == 'y'
-	return nil
+	return d.other(upper, below, change, seen.node(change.Path, change.Real))
 }
 
-// open makes an entry of the upper layer fit to be looked into. Overlayfs marks
+// file is name for what most of a layer is: a plain file in the place of another,
+// or of nothing.
+func (d *differ) file(upper realDir, name string, change *Change, mine, theirs glimpse, in *realDir) error {
+	at := mine.node(change.Path, change.Real)
+	if err := presentable(&at); err != nil {
+		return err
+	}
+	change.Entry, change.Below = at.Entry, Before{theirs.kind, theirs.mode}
+	switch {
+	case theirs.kind == 0:
+		change.What = Added
+		return nil
+	case d.how == ByTime && (at.Size != theirs.size || at.Mode != theirs.mode || mine.modified != theirs.modified):
+		change.What = Modified
+		return nil
+	}
+	var err error
+	change.What, err = d.what(at, theirs.node(at.Path, in.path+"/"+name), true)
+	return err
+}
+
+// other is name for all else.
+func (d *differ) other(upper realDir, below node, change *Change, at node) (*inner, error) {
+	under, exists, err := below.child(lastName(at.Path))
+	if err != nil {
+		return nil, err
+	}
+	if err := d.open(upper, &at, under.Kind); err != nil {
+		return nil, err
+	}
+	if change.What, err = d.what(at, under, exists); err != nil {
+		return nil, err
+	}
+	change.Entry, change.Below = at.Entry, under.before()
+	if at.Kind != Directory {
+		return nil, nil
+	}
+	change.Opaque = at.dirs[0].opaque == 'y'
+	return &inner{upper: at, below: under}, nil
+}
+
+// open makes an entry of the upper layer fit to be published, and a directory fit
+// to be looked into. Overlayfs marks
 // new directories opaque to save itself a look below. Where the stack has no
 // directory the mark says nothing, and it would hide what others add there, so
 // it goes.
 func (d *differ) open(in realDir, at *node, under Kind) error {
-	if at.Kind != File && at.Kind != Directory {
-		return nil
-	}
-	if err := presentable(at); err != nil {
+	if err := presentable(at); err != nil || at.Kind != Directory {
 		return err
 	}
-	if at.Kind == Directory {
-		at.dirs = []realDir{{path: at.Real}}
-	}
+	at.dirs = []realDir{{path: at.Real}}
 	marks, err := in.marks(lastName(at.Path), at.Real)
 	if err != nil || len(marks) == 0 {
 		return err
-	}
-	if at.Kind == File {
-		return stripMarks(at.Real, "origin", "uuid")
 	}
 	if err := stripMarks(at.Real, opaqueName, "origin", "uuid", "impure"); err != nil {
 		return err

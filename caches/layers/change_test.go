@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -265,6 +266,43 @@ func TestAccessControlListsAreNotPublished(t *testing.T) {
 	check(t, err)
 	if info.Mode() != 0o644 {
 		t.Errorf("a file that is made later has mode %v, want 0644", info.Mode())
+	}
+}
+
+// Changes does not look for marks on plain files, since the kernel lets none
+// through a mount: neither on a new file nor on one that is copied up.
+func TestNoMarkOfAPlainFileComesThroughAMount(t *testing.T) {
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("there is no python3 to set attributes")
+	}
+	b := newBench(t)
+	stack := layers.Stack{b.base(layertest.Tree{"old": "old"})}
+	upper := b.overlay(stack, `echo new >new; python3 -c '
+import os
+for path in "old", "new":
+    for mark in "metacopy", "redirect", "whiteout", "opaque", "origin", "protattr", "verity":
+        try: os.setxattr(path, "user.overlay." + mark, b"y")
+        except OSError: pass
+'`)
+	check(t, os.WriteFile(filepath.Join(upper, "more"), nil, 0o644))
+	for _, name := range []string{"old", "new", "more"} {
+		buffer := make([]byte, 4096)
+		n, err := unix.Llistxattr(filepath.Join(upper, name), buffer)
+		if errors.Is(err, unix.ENOENT) && name == "old" {
+			continue // it was not even copied up
+		}
+		check(t, err)
+		for mark := range strings.SplitSeq(string(buffer[:n]), "\x00") {
+			own, ok := strings.CutPrefix(mark, "user.overlay.")
+			if ok && own != "origin" && own != "uuid" && !strings.HasPrefix(own, "overlay.") {
+				t.Errorf("%s has the mark %s", name, mark)
+			}
+		}
+	}
+	layer, err := layers.Commit(upper, b.layout.Layers())
+	check(t, err)
+	if got := view(t, append(stack, layer)); got["old"] != "old" || got["new"] != "new\n" {
+		t.Errorf("published %v", got)
 	}
 }
 

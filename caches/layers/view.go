@@ -103,6 +103,22 @@ func (n node) child(name string) (node, bool, error) {
 	return found, found.Kind != 0, nil
 }
 
+// glimpse is what [node.child] finds, for who has no use of a directory: its kind
+// is 0 when there is nothing. in is the directory that holds it.
+func (n node) glimpse(name string) (seen glimpse, in *realDir, err error) {
+	for i := range n.dirs {
+		seen, err = n.dirs[i].glimpse(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil || seen.kind == Whiteout {
+			return glimpse{}, nil, err
+		}
+		return seen, &n.dirs[i], nil
+	}
+	return glimpse{}, nil, nil
+}
+
 // merge puts what one layer has under a name of its directory in below what was
 // found in the layers above it, and reports whether layers further down count.
 func (n *node) merge(in realDir, at node) (more bool, err error) {
@@ -162,25 +178,51 @@ func (n node) names() ([]string, error) {
 	return slices.Compact(names), nil
 }
 
+// glimpse is what one look at a name tells, without a path: it takes no memory of
+// its own.
+type glimpse struct {
+	kind     Kind
+	mode     fs.FileMode
+	size     int64 // of a plain file, else 0
+	modified unix.Timespec
+	ino, dev uint64
+	bits     uint32
+}
+
+// glimpse looks at one name of the directory.
+func (d realDir) glimpse(name string) (glimpse, error) {
+	var stat unix.Stat_t
+	if err := d.lstat(name, &stat); err != nil {
+		return glimpse{}, err
+	}
+	seen := glimpse{
+		kind: kindOf(uint32(stat.Mode), uint64(stat.Rdev)), mode: fileMode(uint32(stat.Mode)), modified: stat.Mtim,
+		ino: uint64(stat.Ino), dev: uint64(stat.Dev), bits: uint32(stat.Mode) & permissionBits,
+	}
+	if seen.kind != File {
+		return seen, nil
+	}
+	seen.size = stat.Size
+	if d.opaque == 'x' && stat.Size == 0 && hasWhiteoutMark(d.path+"/"+name) {
+		seen.kind = Whiteout
+	}
+	return seen, nil
+}
+
+// node gives what was seen at real its path.
+func (g glimpse) node(path, real string) node {
+	return node{ino: g.ino, dev: g.dev, bits: g.bits, Entry: Entry{
+		Path: path, Real: real, Kind: g.kind, Mode: g.mode, Size: g.size, ModTime: unixTime(g.modified),
+	}}
+}
+
 // inspect looks at one name of one real directory.
 func inspect(dir realDir, name string) (node, error) {
-	var stat unix.Stat_t
-	if err := dir.lstat(name, &stat); err != nil {
+	seen, err := dir.glimpse(name)
+	if err != nil {
 		return node{}, err
 	}
-	path := dir.path + "/" + name
-	at := node{ino: uint64(stat.Ino), dev: uint64(stat.Dev), bits: uint32(stat.Mode) & permissionBits, Entry: Entry{
-		Path: name, Real: path, Kind: kindOf(uint32(stat.Mode), uint64(stat.Rdev)),
-		Mode: fileMode(uint32(stat.Mode)), ModTime: unixTime(stat.Mtim),
-	}}
-	if at.Kind != File {
-		return at, nil
-	}
-	at.Size = stat.Size
-	if dir.opaque == 'x' && stat.Size == 0 && hasWhiteoutMark(path) {
-		at.Kind = Whiteout
-	}
-	return at, nil
+	return seen.node(name, dir.path+"/"+name), nil
 }
 
 func kindOf(mode uint32, device uint64) Kind {

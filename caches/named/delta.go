@@ -1,6 +1,7 @@
 package named
 
 import (
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -14,12 +15,18 @@ import (
 type delta struct {
 	outcome *Outcome
 	kept    []layers.Change
-	drop    []string       // to be pruned
-	align   []layers.Entry // directories that take the mode of the stack
-	lost    string         // the last path that was dropped with all below it
-	whole   bool           // nothing was dropped from the private layer
-	layer   layers.Layer   // its counts, when it is whole
+	drop    []string     // to be pruned
+	align   []alignment  // directories that take the mode of the stack
+	lost    string       // the last path that was dropped with all below it
+	whole   bool         // nothing was dropped from the private layer
+	layer   layers.Layer // its counts, when it is whole
 	report  func(change layers.Change, kind string)
+}
+
+// alignment is the mode that a directory takes.
+type alignment struct {
+	path string
+	mode fs.FileMode
 }
 
 // newDelta sorts changes by the rules of one mode.
@@ -33,6 +40,7 @@ func newDelta(outcome *Outcome, changes []layers.Change, rule func(*delta, layer
 }
 
 func (d *delta) sort(changes []layers.Change, rule func(*delta, layers.Change)) {
+	d.kept = make([]layers.Change, 0, len(changes))
 	for _, change := range changes {
 		if d.lost == "" || !strings.HasPrefix(change.Path, d.lost+"/") {
 			rule(d, change)
@@ -56,8 +64,8 @@ func (d *delta) violate(change layers.Change, kind string) {
 
 // pass keeps a directory for what is in it, with the mode that it had.
 func (d *delta) pass(change layers.Change) {
-	if change.Below != nil && (change.Opaque || change.Mode != change.Below.Mode) {
-		d.align = append(d.align, *change.Below)
+	if change.Below.Kind != 0 && (change.Opaque || change.Mode != change.Below.Mode) {
+		d.align = append(d.align, alignment{change.Path, change.Below.Mode})
 	}
 	change.What, change.Opaque = layers.Identical, false
 	d.keep(change)
@@ -146,7 +154,7 @@ func (d *delta) apply(upper string) error {
 		return err
 	}
 	for _, dir := range d.align {
-		if err := layers.Align(upper, dir.Path, dir.Mode); err != nil {
+		if err := layers.Align(upper, dir.path, dir.mode); err != nil {
 			return err
 		}
 	}
@@ -158,14 +166,17 @@ func (d *delta) apply(upper string) error {
 // emptied lists the directories that are there for what is in them, of which
 // nothing was kept.
 func (d *delta) emptied() (passing []string) {
-	holds := map[string]bool{}
-	for _, change := range slices.Backward(d.kept) {
+	holds, last := map[string]bool{}, ""
+	for i := len(d.kept) - 1; i >= 0; i-- {
+		change := &d.kept[i]
 		passes := change.What == layers.Identical && change.Kind == layers.Directory && !change.Opaque && !change.Hidden
 		if passes && !holds[change.Path] {
 			passing = append(passing, change.Path)
 			continue
 		}
-		holds[parent(change.Path)] = true
+		if folder := parent(change.Path); folder != last { // most are many in one
+			holds[folder], last = true, folder
+		}
 	}
 	slices.Reverse(passing)
 	return passing

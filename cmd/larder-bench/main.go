@@ -57,6 +57,7 @@ func measures() []measure {
 		{"unchanged", unchangedAction},
 		{"mypy", warmMypy},
 		{"publish", checkoutAndPublish},
+		{"flat", flatPublish},
 		{"walk", walkInSteadyState},
 		{"trees", inputTrees},
 		{"list", listOfCaches},

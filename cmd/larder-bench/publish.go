@@ -42,37 +42,7 @@ func checkoutAndPublish(ctx context.Context, b *bench) ([]row, error) {
 		}
 		rows = append(rows, r)
 	}
-	flat, err := flatness(ctx, b)
-	return append(rows, flat...), err
-}
-
-// flatness measures the same 200 changes in caches of different sizes.
-func flatness(ctx context.Context, b *bench) ([]row, error) {
-	const changed = 200
-	small, err := newCache(b, 1000)
-	if err != nil {
-		return nil, err
-	}
-	large, err := newCache(b, 100000)
-	if err != nil {
-		return nil, err
-	}
-	var left, right []time.Duration
-	var ratios []float64
-	for range 15 {
-		one, err := small.round(ctx, changed)
-		if err != nil {
-			return nil, err
-		}
-		other, err := large.round(ctx, changed)
-		if err != nil {
-			return nil, err
-		}
-		left, right = append(left, one), append(right, other)
-		ratios = append(ratios, float64(other)/float64(one))
-	}
-	ratio := median(ratios)
-	return []row{{"the same with 200 changed files, in a cache of 100,000 files against one of 1,000", ms(median(right)), ms(median(left)), fmt.Sprintf("%.2f times", ratio), "flat (1.3 times)", ratio <= 1.3}}, nil
+	return rows, nil
 }
 
 func publishOf(ctx context.Context, b *bench, files int, other way) (ours, peer time.Duration, ratio float64, err error) {
