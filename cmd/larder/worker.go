@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -75,37 +74,30 @@ func serveLines(ctx context.Context, command *cli.Command, o *workerOptions) err
 	w := worker.New(worker.Config{
 		Jobs: cmp.Or(o.jobs, runtime.NumCPU()), Queue: o.queue, Line: longestLine, Grace: grace / 2, Do: s.do,
 	}, os.Stdout)
-	reasons := make(chan error, 1) // the first to end before the input does
-	give := func(reason error) {
-		select {
-		case reasons <- reason:
-		default:
-		}
-	}
+	ended := make(chan syscall.Signal, 1) // by the first of them
 	go func() {
 		for signal := range passed {
-			if number, ok := signal.(syscall.Signal); ok && number != syscall.SIGUSR1 && number != syscall.SIGUSR2 {
-				give(exitCode(128 + int(number)))
-				w.Stop(number)
+			number, ok := signal.(syscall.Signal)
+			if !ok || number == syscall.SIGUSR1 || number == syscall.SIGUSR2 {
+				continue
 			}
+			select {
+			case ended <- number:
+			default:
+			}
+			w.Stop(number)
 		}
 	}()
-	go whenUnread(os.Stdout, func() {
-		give(errNoReader)
-		w.Stop(syscall.SIGTERM)
-	})
+	go whenUnread(os.Stdout, func() { w.Stop(syscall.SIGTERM) })
 	err = w.Serve(ctx, os.Stdin)
 	s.shop.saveIndexes()
 	select {
-	case reason := <-reasons:
-		return reason
+	case number := <-ended:
+		return exitCode(128 + int(number))
 	default:
 		return err
 	}
 }
-
-// errNoReader is why a worker ends whose answers nobody can read.
-var errNoReader = errors.New("nobody reads standard output any more, so everything was cancelled")
 
 // serving is a worker's side of the store. Its do is called by many goroutines.
 type serving struct {

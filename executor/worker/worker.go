@@ -60,11 +60,11 @@ type Task struct {
 }
 
 // ErrUnread says that a worker was stopped and nobody took its last answers.
-var ErrUnread = errors.New("the answers were not read")
+var ErrUnread = errors.New("the last answers were not read")
 
 // ErrUnwritten says that an answer could not be written, as when its reader is
 // gone.
-var ErrUnwritten = errors.New("the answers cannot be written")
+var ErrUnwritten = errors.New("an answer cannot be written, so everything was cancelled")
 
 // lastWords is how long a worker that was stopped waits for somebody to read the
 // answers, once nothing runs any more.
