@@ -74,7 +74,7 @@ func commandsFor(args []string) (all []*cli.Command) {
 		name string
 		make func() *cli.Command
 	}{
-		{"run", runCommand}, {"build", buildCommand}, {"worker", workerCommand}, {"shell", shellCommand}, {"digest", digestCommand}, {"explain", explainCommand},
+		{"run", runCommand}, {"build", buildCommand}, {"plan", planCommand}, {"worker", workerCommand}, {"shell", shellCommand}, {"digest", digestCommand}, {"explain", explainCommand},
 		{"cache", cacheCommand}, {"doctor", doctorCommand},
 		{"demo", demoCommand}, {"version", versionCommand}, {"", helpCommand}, // which shows them all
 		{copierName, copyPayloadCommand}, {lookName, lookPayloadCommand},
@@ -87,7 +87,7 @@ func commandsFor(args []string) (all []*cli.Command) {
 	for _, entry := range table {
 		all = append(all, entry.make())
 	}
-	return append(all, laterCommands("plan", "serve")...)
+	return append(all, laterCommands("serve")...)
 }
 
 // laterCommands are commands of the published contract that this version lacks:

@@ -34,7 +34,7 @@ const (
 func wire() []string {
 	return []string{
 		"caches", "caches/archive", "caches/cas", "caches/journal", "caches/layers", "caches/named", "caches/payload", "caches/results", "caches/upkeep",
-		"digest", "executor", "executor/action", "executor/action/compare", "executor/explain", "executor/local", "executor/plan", "executor/preset", "executor/worker", "sandbox",
+		"digest", "executor", "executor/action", "executor/action/compare", "executor/explain", "executor/local", "executor/plan", "executor/plan/mypyplan", "executor/preset", "executor/worker", "sandbox",
 	}
 }
 
@@ -76,6 +76,7 @@ func allowedArrows() map[string]arrows {
 		"executor/remote":         {below(), "the runners do not know each other"},
 		"executor/plan":           {[]string{"caches/results", "digest", "executor", "executor/action", "executor/action/compare"}, "a graph is scheduled over the pipeline, whatever runs behind it"},
 		"executor/worker":         {[]string{"executor/action"}, "it is a protocol; how an action is run is for its caller to say"},
+		"executor/plan/mypyplan":  {[]string{"executor/action", "executor/plan"}, "it writes a plan; what a tool needs is no matter of those that run it"},
 		"executor/server":         {append(below(), "executor/local", "executor/remote", "executor/plan"), upwards + "a server is wired by a command"},
 		"cmd/larder":              {wire(), "what speaks gRPC costs milliseconds at each start, so it is linked into larder-remote"},
 		"cmd/larder-bench":        {append(wire(), "caches/layers/layertest", "caches/named/namedtest"), "it measures larder from outside and from inside"},
