@@ -1,6 +1,7 @@
 package mypyplan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,9 +21,9 @@ type Unit struct {
 // cycle of imports is in one. A unit is a package with the packages in it, of no
 // more than most modules where that is possible: a cycle or a package that is
 // larger stays whole, packages that need each other and are few modules are one,
-// and of others that do the lower parts are cut off the upper ones. What a module
-// imports decides nothing for units that its package has no cycle with, so a small
-// edit leaves most of them as they are.
+// and of others that do the lower parts are cut off the upper ones. Units as far
+// up that are small are put together then: each process of mypy takes time for
+// itself. An edit that changes no imports changes no unit.
 func (g *Graph) Units(most int) []Unit {
 	c := &cutter{graph: g, most: most, cycles: condense(g.edges())}
 	c.prepare()
@@ -31,6 +32,7 @@ func (g *Graph) Units(most int) []Unit {
 		all[i] = i
 	}
 	c.cut(all)
+	c.pack()
 	return c.finish()
 }
 
@@ -120,14 +122,10 @@ func (c *cutter) cut(cycles []int) {
 	keys, members, edges := c.quotient(cycles)
 	for _, circle := range condense(edges) {
 		var together []int
-		modules := 0
 		for _, key := range circle {
 			together = append(together, members[key]...)
 		}
-		for _, cycle := range together {
-			modules += len(c.cycles[cycle])
-		}
-		if len(circle) == 1 || modules <= c.most {
+		if len(circle) == 1 || c.modules(together) <= c.most {
 			c.groups, c.names = append(c.groups, together), append(c.names, keys[slices.Min(circle)])
 			continue
 		}
@@ -178,6 +176,51 @@ func (c *cutter) halves(cycles []int) (lower, upper []int) {
 		}
 	}
 	return lower, upper
+}
+
+// pack puts small groups together that are as far up: none of them needs another,
+// and what needs one of them is further up, so no circle comes of it.
+func (c *cutter) pack() {
+	of, level := make([]int, len(c.cycles)), make([]int, len(c.groups))
+	for i, group := range c.groups {
+		for _, cycle := range group {
+			of[cycle] = i
+		}
+	}
+	order := make([]int, len(c.groups))
+	for i, group := range c.groups {
+		order[i] = i
+		for _, cycle := range group {
+			for _, other := range c.needs[cycle] {
+				if of[other] != i {
+					level[i] = max(level[i], level[of[other]]+1)
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(level[a], level[b]), strings.Compare(c.names[a], c.names[b]))
+	})
+	groups, names := c.groups, c.names
+	c.groups, c.names = nil, nil
+	before := -1
+	for _, i := range order {
+		last := len(c.groups) - 1
+		if before >= 0 && level[before] == level[i] && c.modules(c.groups[last])+c.modules(groups[i]) <= c.most {
+			c.groups[last] = append(c.groups[last], groups[i]...)
+		} else {
+			c.groups, c.names = append(c.groups, groups[i]), append(c.names, names[i])
+		}
+		before = i
+	}
+}
+
+// modules counts those of some cycles.
+func (c *cutter) modules(cycles []int) (count int) {
+	for _, cycle := range cycles {
+		count += len(c.cycles[cycle])
+	}
+	return count
 }
 
 // finish makes units of groups, with names and needs.
