@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -21,7 +22,8 @@ type Flaw struct {
 // CheckSum reads every file of a layer and calls report for each path that is
 // not what the listing of [WriteSum] says, or that cannot be read; it goes on
 // after each. It returns nil when it got to the end, whatever it reported. An
-// error that wraps fs.ErrNotExist says that there is no listing, one that wraps
+// error that wraps fs.ErrNotExist says that there is no listing, or an empty one
+// (see [Void]), one that wraps
 // [ErrDamaged] that the listing itself is torn or changed, so that what was
 // reported may be more or less than the truth. Memory does not grow with the
 // layer, but for the names of single directories.
@@ -32,7 +34,11 @@ func CheckSum(ctx context.Context, layer Layer, report func(Flaw)) error {
 	}
 	defer file.Close()
 	c := &checker{listing: newListing(file), report: report}
-	err = c.check(ctx, layer)
+	if info, statErr := file.Stat(); statErr == nil && info.Size() == 0 {
+		err = &fs.PathError{Op: "read", Path: layer.SumPath(), Err: fs.ErrNotExist}
+	} else {
+		err = c.check(ctx, layer)
+	}
 	if err != nil {
 		return fmt.Errorf("check layer %s against its listing: %w", layer.ID, err)
 	}
@@ -102,6 +108,8 @@ func (c *checker) visit(at sumEntry) error {
 // differs says what is wrong with an entry, "" when nothing is.
 func (e sumEntry) differs(at sumEntry) string {
 	switch {
+	case e.hash == changedHash:
+		return changedProblem
 	case at.kind != e.kind:
 		return fmt.Sprintf("is of kind %s, was %s", at.kind, e.kind)
 	case at.mode != e.mode:
@@ -111,7 +119,7 @@ func (e sumEntry) differs(at sumEntry) string {
 	case at.target != e.target:
 		return fmt.Sprintf("leads to %q, led to %q", at.target, e.target)
 	}
-	hash, err := hashEntry(at)
+	hash, err := hashEntry(&at)
 	switch {
 	case err != nil:
 		return err.Error()

@@ -93,6 +93,16 @@ func Place(layer Layer, folder string) (Layer, error) {
 	return placed, nil
 }
 
+// PlaceListed is [Place] for a layer that may have its listing beside it, which
+// goes first. A crash in between leaves a listing without a layer.
+func PlaceListed(layer Layer, folder string) (Layer, error) {
+	to := Layer{Path: filepath.Join(folder, layer.ID)}
+	if err := caches.Replace(layer.SumPath(), to.SumPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Layer{}, fmt.Errorf("place a layer: %w", err)
+	}
+	return Place(layer, folder)
+}
+
 // NewID makes the name of a layer or of a generation: 16 hexadecimal digits that
 // nobody else has.
 func NewID() string {

@@ -16,6 +16,10 @@ type Layer struct {
 	Path    string // absolute
 	Entries int64
 	Bytes   int64
+	// Stamp is the newest change time that a file in it can have unless somebody
+	// wrote to it after the commit, in nanoseconds since 1970; 0 says that it is not
+	// known. See [Stamped].
+	Stamp int64
 }
 
 // Stack is an ordered list of layers, bottom first. An empty stack is an empty

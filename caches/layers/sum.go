@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"larder/caches"
 	"larder/digest"
 )
@@ -26,6 +28,25 @@ const (
 // SumPath is where the listing of the layer is.
 func (l Layer) SumPath() string { return l.Path + SumSuffix }
 
+// Standing says what a listing is worth.
+type Standing uint8
+
+const (
+	// Known says that there was a listing already.
+	Known Standing = iota + 1
+	// Vouched says that the listing was made by the stamp of the layer: what was
+	// written to after the commit is noted in it as changed.
+	Vouched
+	// AsFound says that the layer was listed as it is now.
+	AsFound
+)
+
+// Listed says what [WriteSum] did.
+type Listed struct {
+	Standing Standing
+	Changed  []Flaw // what it noted as changed, if the layer has a stamp
+}
+
 // WriteSum writes the listing of a committed layer, which is what [CheckSum]
 // holds the layer against: a first line that names the form, a line for each
 // entry in the order of [digest.ComparePaths], and a last line with the counts
@@ -37,6 +58,8 @@ func (l Layer) SumPath() string { return l.Path + SumSuffix }
 // what lies below, x for one that holds whiteouts in the form of files, l for a
 // link, w for a whiteout and s for anything else; MODE is octal; SIZE and HASH
 // are those of a plain file, else 0 and -; PATH and TARGET are quoted as in Go.
+// HASH is "changed" for what was changed after the commit, as the stamp of the layer
+// tells (see [Stamped]): CheckSum reports it from then on.
 //
 // A layer that has its listing already is left alone. Every file of the layer is
 // read, with memory that does not grow with any of them. The layer need not be
@@ -44,42 +67,111 @@ func (l Layer) SumPath() string { return l.Path + SumSuffix }
 // Any number of processes may write the same listing. A crash leaves the
 // listing whole or not there; a power cut may leave a torn one, which the last
 // line tells.
-func WriteSum(ctx context.Context, layout caches.Layout, layer Layer) error {
+func WriteSum(ctx context.Context, layout caches.Layout, layer Layer) (Listed, error) {
 	if layer.HasSum() {
-		return nil
+		return Listed{Standing: Known}, nil
 	}
+	s := summing{Listed{Standing: AsFound}, layer}
+	if layer.hasStamp() {
+		s.Standing = Vouched
+	}
+	err := atomically(layout, layer, func(to io.Writer) error {
+		if err := s.write(ctx, to); err != nil {
+			return err
+		}
+		if len(s.Changed) > 0 && !layer.hasStamp() {
+			return errSettled
+		}
+		return nil
+	})
+	if errors.Is(err, errSettled) {
+		return WriteSum(ctx, layout, layer)
+	}
+	if err != nil {
+		return Listed{}, fmt.Errorf("list layer %s: %w", layer.ID, err)
+	}
+	return s.Listed, nil
+}
+
+// errSettled says that somebody else has listed the layer, or given that up, and may
+// have made the links since by which it seems changed.
+var errSettled = errors.New("it was settled meanwhile")
+
+// atomically writes the listing of the layer beside its place, and then puts it there.
+func atomically(layout caches.Layout, layer Layer, write func(io.Writer) error) error {
 	temp, err := os.CreateTemp(layout.Temp(), "sum-*")
 	if err != nil {
-		return fmt.Errorf("list layer %s: %w", layer.ID, err)
+		return err
 	}
-	err = writeSum(ctx, temp, layer)
+	err = write(temp)
 	err = errors.Join(err, temp.Chmod(0o644), temp.Close())
 	if err == nil {
 		err = caches.Replace(temp.Name(), layer.SumPath())
 	}
 	if err != nil {
 		os.Remove(temp.Name())
-		return fmt.Errorf("list layer %s: %w", layer.ID, err)
 	}
-	return nil
+	return err
 }
 
-func writeSum(ctx context.Context, to io.Writer, layer Layer) error {
-	buffered, hasher := bufio.NewWriterSize(to, 64<<10), digest.NewHasher(digest.BLAKE3)
-	out := io.MultiWriter(buffered, hasher)
-	fmt.Fprintln(out, sumHeader)
+// summing makes one listing of a layer.
+type summing struct {
+	Listed
+	layer Layer
+}
+
+func (s *summing) write(ctx context.Context, to io.Writer) error {
+	l := newLister(to)
 	w := walker{ctx: ctx, failed: func(_ string, err error) error { return err }}
 	w.visit = func(at sumEntry) (err error) {
-		if at.hash, err = hashEntry(at); err == nil {
-			_, err = fmt.Fprintln(out, at)
+		if at.hash, err = hashEntry(&at); err == nil {
+			s.judge(&at)
+			err = l.line(at)
 		}
 		return err
 	}
-	if err := w.layer(layer.Path); err != nil {
+	if err := w.layer(s.layer.Path); err != nil {
 		return err
 	}
-	fmt.Fprintln(buffered, lastLine(layer, hasher))
-	return buffered.Flush()
+	return l.end(s.layer)
+}
+
+// changedHash stands where the content that was committed is not known.
+const changedHash = "changed"
+
+// judge notes an entry that was changed after the commit. Whiteouts are none:
+// overlayfs makes links to one, and drops its own name of it later.
+func (s *summing) judge(at *sumEntry) {
+	if s.Standing == Vouched && at.kind != "w" && at.changed > s.layer.Stamp {
+		at.hash = changedHash
+		s.Changed = append(s.Changed, Flaw{at.path, changedProblem})
+	}
+}
+
+const changedProblem = "it was changed after its publish, before it was listed"
+
+// lister writes the lines of a listing.
+type lister struct {
+	buffered *bufio.Writer
+	hasher   *digest.Hasher
+	out      io.Writer
+}
+
+func newLister(to io.Writer) *lister {
+	l := &lister{buffered: bufio.NewWriterSize(to, 64<<10), hasher: digest.NewHasher(digest.BLAKE3)}
+	l.out = io.MultiWriter(l.buffered, l.hasher)
+	fmt.Fprintln(l.out, sumHeader)
+	return l
+}
+
+func (l *lister) line(at sumEntry) error {
+	_, err := fmt.Fprintln(l.out, at)
+	return err
+}
+
+func (l *lister) end(layer Layer) error {
+	fmt.Fprintln(l.buffered, lastLine(layer, l.hasher))
+	return l.buffered.Flush()
 }
 
 func lastLine(layer Layer, lines *digest.Hasher) string {
@@ -115,6 +207,7 @@ type sumEntry struct {
 	hash         string
 	path, target string
 	real         string // where the entry is; not in the listing
+	changed      int64  // as in [node]; not in the listing
 }
 
 // String is the line, without its end.
@@ -129,8 +222,9 @@ func (e sumEntry) String() string {
 // noHash stands where there is no content to hash.
 const noHash = "-"
 
-// hashEntry reads a plain file; what is none has no hash.
-func hashEntry(at sumEntry) (string, error) {
+// hashEntry reads a plain file, and says then when it was changed last; what is
+// none has no hash.
+func hashEntry(at *sumEntry) (string, error) {
 	if at.kind != "f" {
 		return noHash, nil
 	}
@@ -140,6 +234,11 @@ func hashEntry(at sumEntry) (string, error) {
 	}
 	defer file.Close()
 	d, err := digest.OfReader(digest.BLAKE3, file)
+	var stat unix.Stat_t
+	if err == nil {
+		err = unix.Fstat(int(file.Fd()), &stat)
+		at.changed = stat.Ctim.Nano()
+	}
 	if err == nil && d.Size() != at.size {
 		err = fmt.Errorf("%s: %d bytes were read and not %d: %w", at.path, d.Size(), at.size, ErrDamaged)
 	}
@@ -201,7 +300,7 @@ func look(dir realDir, name string) (at sumEntry, mark byte, err error) {
 	if err != nil {
 		return sumEntry{}, 0, err
 	}
-	at = sumEntry{mode: found.bits, size: found.Size, hash: noHash, real: found.Real}
+	at = sumEntry{mode: found.bits, size: found.Size, hash: noHash, real: found.Real, changed: found.changed}
 	switch found.Kind {
 	case File:
 		at.kind = "f"

@@ -30,6 +30,7 @@ type node struct {
 	// ino and dev identify the file, for what is no directory.
 	ino, dev uint64
 	bits     uint32 // of the mode, as the kernel has them
+	changed  int64  // when anything of it changed last, in nanoseconds since 1970
 }
 
 // root returns the merged root directory of the stack.
@@ -187,6 +188,7 @@ type glimpse struct {
 	modified unix.Timespec
 	ino, dev uint64
 	bits     uint32
+	changed  int64
 }
 
 // glimpse looks at one name of the directory.
@@ -198,6 +200,7 @@ func (d realDir) glimpse(name string) (glimpse, error) {
 	seen := glimpse{
 		kind: kindOf(uint32(stat.Mode), uint64(stat.Rdev)), mode: fileMode(uint32(stat.Mode)), modified: stat.Mtim,
 		ino: uint64(stat.Ino), dev: uint64(stat.Dev), bits: uint32(stat.Mode) & permissionBits,
+		changed: stat.Ctim.Nano(),
 	}
 	if seen.kind != File {
 		return seen, nil
@@ -211,7 +214,7 @@ func (d realDir) glimpse(name string) (glimpse, error) {
 
 // node gives what was seen at real its path.
 func (g glimpse) node(path, real string) node {
-	return node{ino: g.ino, dev: g.dev, bits: g.bits, Entry: Entry{
+	return node{ino: g.ino, dev: g.dev, bits: g.bits, changed: g.changed, Entry: Entry{
 		Path: path, Real: real, Kind: g.kind, Mode: g.mode, Size: g.size, ModTime: unixTime(g.modified),
 	}}
 }

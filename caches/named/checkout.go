@@ -193,6 +193,15 @@ func (c *Checkout) Generation() string { return c.base.manifest.ID }
 // Warning says why a cache that exists counts as empty, or is nil.
 func (c *Checkout) Warning() error { return c.warning }
 
+// Settle is for who is about to make links to the files of what was checked out:
+// its layers get their listings first, see [layers.Settle].
+func (c *Checkout) Settle(ctx context.Context) error {
+	if err := layers.Settle(ctx, c.in.store.layout, c.base.stack, c.in.noteChanged); err != nil {
+		return fmt.Errorf("list %s: %w", c.in.ref, err)
+	}
+	return nil
+}
+
 // Discard ends the checkout and publishes nothing. What the process wrote goes
 // when the run is closed.
 func (c *Checkout) Discard() (Outcome, error) { return c.drop(Discarded) }

@@ -90,19 +90,32 @@ func (i instance) mergeInto(ctx context.Context, stack layers.Stack, from int) (
 	return done, err
 }
 
-// merge makes one layer of several, in the folder of the run.
+// merge makes one layer of several, in the folder of the run, with its listing. It
+// gets no stamp: when the layers go that it was made of, so do other names of its files.
 func (i instance) merge(ctx context.Context, run *layers.Run, stack layers.Stack, from int) (layers.Layer, error) {
 	dir, err := run.Dir("flatten")
 	if err != nil {
 		return layers.Layer{}, err
 	}
-	if err := layers.Flatten(stack[from:], from, dir); err != nil {
+	sources := stack[from:]
+	if err := layers.Settle(ctx, i.store.layout, sources, i.noteChanged); err != nil {
+		return layers.Layer{}, err
+	}
+	if err := layers.Flatten(sources, from, dir); err != nil {
 		return layers.Layer{}, err
 	}
 	if ctx.Err() != nil {
 		return layers.Layer{}, context.Cause(ctx)
 	}
-	return layers.Commit(dir, run.Path())
+	merged, err := layers.Commit(dir, run.Path())
+	if err != nil {
+		return layers.Layer{}, err
+	}
+	if err := layers.MergeSums(ctx, i.store.layout, merged, sources); err != nil {
+		// It is listed as it is, later.
+		i.store.journal.Warn("layer-not-listed", "cache", i.ref.String(), "layer", merged.ID, "problem", err.Error())
+	}
+	return merged, nil
 }
 
 // swapIn puts the merged layer in the place of those that it was made from. What
@@ -112,14 +125,14 @@ func (i instance) swapIn(stack layers.Stack, from int, merged layers.Layer) (tra
 	if !replaceable(head.stack, stack) {
 		return nil, false, nil
 	}
-	merged, err = layers.Place(merged, i.layers())
+	merged, err = layers.PlaceListed(merged, i.layers())
 	if err != nil {
 		return nil, false, err
 	}
 	next := manifest{Parent: head.manifest.Parent, SameAs: head.manifest.content(), How: howFlattened, Keep: head.manifest.Keep}
 	next, err = i.swap(next, slices.Concat(stack[:from], layers.Stack{merged}, head.stack[len(stack):]))
 	if err != nil {
-		return []string{merged.Path}, false, err
+		return []string{merged.Path, merged.SumPath()}, false, err
 	}
 	i.store.journal.Log("flatten", "cache", i.ref.String(), "before", len(head.stack), "after", len(next.Layers))
 	return i.collect(next), true, nil

@@ -65,6 +65,7 @@ func (i instance) adopt(layer layers.Layer) (made manifest, trash []string, err 
 	if layer, err = layers.Place(layer, i.layers()); err != nil {
 		return manifest{}, nil, err
 	}
+	layer = layers.Stamped(layer)
 	keep := max(cmp.Or(head.manifest.Keep, caches.DefaultKeep), 2)
 	made, err = i.swap(manifest{Parent: head.manifest.ID, How: howImported, Keep: keep}, layers.Stack{layer})
 	if err != nil {

@@ -6,9 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"larder/caches"
@@ -142,35 +140,4 @@ func TestNothingThatWasLetGoIsMissed(t *testing.T) {
 			checkout.Close()
 		}
 	})
-}
-
-// A layer that is too large to be listed by the publish cannot be judged before
-// it is: the first look says so, the next one finds a flip.
-func TestALayerWithoutAListingIsReportedAsSuch(t *testing.T) {
-	c := namedtest.New(t, caches.Mutable, namedtest.Copied)
-	c.Do("for i in $(seq 100); do echo $i >$i; done")
-	inspection, err := c.Store.Inspect(c.Ref)
-	namedtest.Check(t, err)
-	layer := inspection.History[0].Layers[0]
-	flip := func(text string) {
-		info, err := os.Stat(filepath.Join(layer.Path, "7"))
-		namedtest.Check(t, err)
-		namedtest.Check(t, os.WriteFile(filepath.Join(layer.Path, "7"), []byte(text), 0o644))
-		namedtest.Check(t, os.Chtimes(filepath.Join(layer.Path, "7"), time.Time{}, info.ModTime()))
-	}
-	flip("6\n")
-	if found := flaws(t, c, named.Shape); len(found) > 0 {
-		t.Errorf("without reading: %+v", found)
-	}
-	found := flaws(t, c, named.Contents)
-	if len(found) != 1 || !found[0].Unlisted || found[0].Path != layer.Path {
-		t.Errorf("%+v; want that the layer is not listed", found)
-	}
-	c.Sound()
-	flip("8\n")
-	found = flaws(t, c, named.Contents)
-	want := []named.Flaw{{Path: filepath.Join(layer.Path, "7"), Problem: "content differs", Layer: layer.ID}}
-	if diff := cmp.Diff(want, found); diff != "" {
-		t.Errorf("after a second flip (-want +got):\n%s", diff)
-	}
 }

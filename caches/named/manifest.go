@@ -32,6 +32,7 @@ type layerRecord struct {
 	ID      string `json:"id"`
 	Entries int64  `json:"entries"`
 	Bytes   int64  `json:"bytes"`
+	Stamp   int64  `json:"stamp,omitempty"` // as in [layers.Layer]
 }
 
 // How a generation came about, beside the [Result] of a publish.
@@ -53,7 +54,7 @@ func (m manifest) content() string {
 func (m manifest) stack(folder string) layers.Stack {
 	stack := make(layers.Stack, len(m.Layers))
 	for i, layer := range m.Layers {
-		stack[i] = layers.Layer{ID: layer.ID, Path: folder + "/" + layer.ID, Entries: layer.Entries, Bytes: layer.Bytes}
+		stack[i] = layers.Layer{ID: layer.ID, Path: folder + "/" + layer.ID, Entries: layer.Entries, Bytes: layer.Bytes, Stamp: layer.Stamp}
 	}
 	return stack
 }
@@ -116,7 +117,7 @@ func (i instance) swap(m manifest, stack layers.Stack) (manifest, error) {
 	m.Format, m.ID, m.BootID, m.Created = formatVersion, layers.NewID(), i.store.boot(), time.Now().UTC()
 	m.Kept = i.keptBelow(m)
 	for _, layer := range stack {
-		m.Layers = append(m.Layers, layerRecord{layer.ID, layer.Entries, layer.Bytes})
+		m.Layers = append(m.Layers, layerRecord{layer.ID, layer.Entries, layer.Bytes, layer.Stamp})
 	}
 	if err := i.describe(); err != nil {
 		return manifest{}, err

@@ -59,7 +59,8 @@ type PublishOptions struct {
 	// pattern is added whole or not at all. "" means none.
 	Unit string
 	// Listed writes the listing of the new layer in any case, and deletes what nobody
-	// needs any more, for a store that no process looks after in the background.
+	// needs any more, for a store that no process looks after in the background, and for
+	// a private layer whose files somebody else has links to.
 	// Otherwise only a small layer gets its listing from the publish, what is to be
 	// deleted is only moved out of sight, and a [Tender] does the rest.
 	Listed bool

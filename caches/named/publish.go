@@ -129,8 +129,8 @@ func (c *Checkout) publishLocked(options PublishOptions, d *delta) (trash []stri
 	if err != nil {
 		return nil, err
 	}
-	if options.Listed || isSmall(layer) {
-		c.in.listOne(layer)
+	if (options.Listed || isSmall(layer)) && !c.in.listOne(layer) {
+		layer.Stamp = 0 // what is to be listed may get links, see [PublishOptions]
 	}
 	next := manifest{Parent: head.manifest.ID, How: string(d.outcome.Result), Keep: options.Keep}
 	next, err = c.in.swap(next, append(slices.Clip(stack), layer))
@@ -145,21 +145,35 @@ func (c *Checkout) publishLocked(options PublishOptions, d *delta) (trash []stri
 // what was found in it is not all that it holds now.
 func (c *Checkout) commit(d *delta) (layers.Layer, error) {
 	if !d.whole {
-		return layers.Commit(c.private.Upper, c.in.layers())
+		layer, err := layers.Commit(c.private.Upper, c.in.layers())
+		return layers.Stamped(layer), err
 	}
 	d.layer.ID, d.layer.Path = layers.NewID(), c.private.Upper
-	return layers.Place(d.layer, c.in.layers())
+	layer, err := layers.Place(d.layer, c.in.layers())
+	return layers.Stamped(layer), err
 }
 
 // isSmall reports whether a publish can list a layer and stay fast: from then on
-// no damage to it goes unnoticed.
+// no damage to it goes unnoticed. Before, what writes to it does not.
 func isSmall(layer layers.Layer) bool { return layer.Entries <= 64 && layer.Bytes <= 1<<20 }
 
 // listOne writes the listing of a layer. That it fails is no harm: a [Tender], or
 // a look at the contents, writes it later.
-func (i instance) listOne(layer layers.Layer) {
-	if err := layers.WriteSum(context.Background(), i.store.layout, layer); err != nil {
+func (i instance) listOne(layer layers.Layer) (isListed bool) {
+	listed, err := layers.WriteSum(context.Background(), i.store.layout, layer)
+	if err != nil {
 		i.store.journal.Warn("layer-not-listed", "cache", i.ref.String(), "layer", layer.ID, "problem", err.Error())
+		return false
+	}
+	i.noteChanged(layer, listed)
+	return true
+}
+
+// noteChanged writes down what somebody wrote to before it was listed, a line for a
+// layer.
+func (i instance) noteChanged(layer layers.Layer, listed layers.Listed) {
+	if n := len(listed.Changed); n > 0 {
+		i.store.journal.Warn("layer-changed", "cache", i.ref.String(), "layer", layer.ID, "paths", n, "first", listed.Changed[0].Path)
 	}
 }
 

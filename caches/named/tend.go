@@ -83,9 +83,11 @@ func (i instance) list(ctx context.Context) error {
 			continue // dropped, or damaged, which a verify tells
 		}
 		for _, layer := range m.stack(i.layers()) {
-			if err := layers.WriteSum(ctx, i.store.layout, layer); err != nil && layer.Present() {
+			listed, err := layers.WriteSum(ctx, i.store.layout, layer)
+			if err != nil && layer.Present() {
 				failed = append(failed, err)
 			}
+			i.noteChanged(layer, listed)
 		}
 	}
 	return errors.Join(failed...)

@@ -165,7 +165,10 @@ func (i instance) verifyContents(ctx context.Context, layer layers.Layer, m mani
 		add(Flaw{Path: layer.SumPath(), Problem: err.Error(), Listing: true})
 		return
 	case errors.Is(err, fs.ErrNotExist) && layer.Present():
-		i.listNow(ctx, layer, m, add)
+		if i.listNow(ctx, layer, m, add) == layers.Known {
+			i.verifyContents(ctx, layer, m, add)
+		}
+		return
 	case err != nil && ctx.Err() == nil:
 		add(Flaw{Path: layer.SumPath(), Problem: err.Error(), Read: true})
 	}
@@ -174,19 +177,26 @@ func (i instance) verifyContents(ctx context.Context, layer layers.Layer, m mani
 	}
 }
 
-// listNow writes the listing of a layer that has none, as the layer is now.
-func (i instance) listNow(ctx context.Context, layer layers.Layer, m manifest, add func(Flaw)) {
-	if changed := changedSince(layer.Path, m.Created.Add(commitSlack)); changed != "" {
-		add(Flaw{Path: changed, Problem: "it has no listing, and was changed after the layer was made"})
-		return
+// listNow writes the listing of a layer that has none. Without a stamp it is the
+// layer as it is now.
+func (i instance) listNow(ctx context.Context, layer layers.Layer, m manifest, add func(Flaw)) layers.Standing {
+	if layer.Stamp == 0 {
+		if changed := changedSince(layer.Path, m.Created.Add(commitSlack)); changed != "" {
+			add(Flaw{Path: changed, Problem: "it has no listing, and was changed after the layer was made"})
+			return layers.AsFound
+		}
 	}
-	err := layers.WriteSum(ctx, i.store.layout, layer)
+	listed, err := layers.WriteSum(ctx, i.store.layout, layer)
 	switch {
-	case err == nil:
-		add(Flaw{Path: layer.Path, Problem: unlisted, Unlisted: true})
-	case !missing(err):
+	case err != nil && !missing(err):
 		add(Flaw{Path: layer.Path, Problem: err.Error(), Read: true})
+	case listed.Standing == layers.AsFound:
+		add(Flaw{Path: layer.Path, Problem: unlisted, Unlisted: true})
 	}
+	for _, flaw := range listed.Changed {
+		add(Flaw{Path: filepath.Join(layer.Path, flaw.Path), Problem: flaw.Problem})
+	}
+	return listed.Standing
 }
 
 const unlisted = "nothing was known of its content, so damage to it cannot be told; it is listed now, as it is"

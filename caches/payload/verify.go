@@ -36,7 +36,7 @@ func (e entry) asLayer() layers.Layer { return layers.Layer{ID: e.id, Path: e.pa
 // list writes down what the copy holds, for Verify. That it fails is no harm to
 // the copy.
 func (e entry) list(ctx context.Context) {
-	if err := layers.WriteSum(ctx, e.store.layout, e.asLayer()); err != nil {
+	if _, err := layers.WriteSum(ctx, e.store.layout, e.asLayer()); err != nil {
 		e.store.journal.Warn("payload-not-listed", "id", e.id, "problem", err.Error())
 	}
 }

@@ -243,7 +243,9 @@ func (v *verifying) cache(id string, flaws []named.Flaw) {
 		}
 		repair := func() (string, error) { return done, err }
 		if flaw.Listing {
-			repair = v.discard(flaw.Path)
+			repair = func() (string, error) {
+				return "it was emptied", layers.Void(v.layout, flaw.Path)
+			}
 		}
 		v.found(f, repair)
 	}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"larder/caches/layers"
 )
 
 // furnish fills a store with some of everything.
@@ -153,8 +155,8 @@ func TestVerifyFindsAFlipRightAfterAPublish(t *testing.T) {
 	b.mends(paths[0])
 }
 
-// Without the listings that are made in the background nothing can be said of a
-// content; that is no damage, and a repair takes nothing away.
+// Without a listing nothing can be said of a content, nor of a layer that had one
+// before; that is no damage, and a repair takes nothing away.
 func TestWhatIsNotListedYetIsNamed(t *testing.T) {
 	b := open(t)
 	b.publish("cache", "file", "sound")
@@ -166,6 +168,9 @@ func TestWhatIsNotListedYetIsNamed(t *testing.T) {
 			t.Fatalf("%s: %v; want one listing", pattern, paths)
 		}
 		check(t, os.Remove(paths[0]))
+		if strings.HasPrefix(pattern, "layers") {
+			check(t, layers.Void(b.layout, paths[0]))
+		}
 	}
 	done, findings := b.verify(Look{Contents: true, Repair: true})
 	if len(findings) != 2 || done.Found[Unlisted] != 2 || done.Found[Repaired] != 0 || findings[0].Kind != Caches || findings[1].Kind != Payloads {

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -57,7 +58,7 @@ type keptPlace struct {
 // keepSandbox keeps the sandbox of a run that has ended, when that is wanted. It
 // comes before anything of it is published. failure is why the run has no
 // result. That it cannot be kept is a warning.
-func (a *attempt) keepSandbox(failure error) {
+func (a *attempt) keepSandbox(ctx context.Context, failure error) {
 	if !hasRun(failure) {
 		return
 	}
@@ -66,7 +67,7 @@ func (a *attempt) keepSandbox(failure error) {
 	if !isWanted {
 		return
 	}
-	path, err := a.moveAside()
+	path, err := a.moveAside(context.WithoutCancel(ctx))
 	if err != nil {
 		a.trouble("the sandbox was not kept", err)
 		return
@@ -85,11 +86,15 @@ func hasRun(failure error) bool {
 
 // moveAside makes the folder in that of the run, and gives it its name when it is
 // whole.
-func (a *attempt) moveAside() (string, error) {
+func (a *attempt) moveAside(ctx context.Context) (string, error) {
+	a.isLinked = true
 	if a.place.spare != nil {
 		return "", errors.New("the run was not in the store")
 	}
 	folder, err := a.folder.Dir("kept")
+	for _, c := range a.checkouts {
+		err = errors.Join(err, c.Settle(ctx))
+	}
 	if err != nil {
 		return "", err
 	}

@@ -205,7 +205,7 @@ func (t *try) attempt(ctx context.Context, way layering) (outcome *executor.Outc
 		return nil, refuse(err)
 	}
 	err = a.run(ctx)
-	a.keepSandbox(err)
+	a.keepSandbox(ctx, err)
 	if err == nil {
 		err = a.capture(ctx)
 	}
@@ -246,6 +246,7 @@ type attempt struct {
 	config    sandbox.Config // once it is made
 	status    sandbox.Status
 	quiet     bool // it ran, and no process of it is left
+	isLinked  bool // private layers may have links in a kept sandbox
 	// interrupted is set when larder was asked to end the command.
 	interrupted atomic.Bool
 	result      *action.Result

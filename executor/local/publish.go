@@ -58,7 +58,7 @@ func (a *attempt) end(ctx context.Context, c checkout) named.Outcome {
 		tend = a.runner.config.Named.Tend
 	}
 	untended := tend(ctx, c.ref)
-	outcome, err := c.Publish(ctx, named.PublishOptions{OnConflict: c.cache.OnConflict, Keep: c.cache.Keep, Unit: c.cache.Unit, Listed: a.runner.config.Untended})
+	outcome, err := c.Publish(ctx, named.PublishOptions{OnConflict: c.cache.OnConflict, Keep: c.cache.Keep, Unit: c.cache.Unit, Listed: a.runner.config.Untended || a.isLinked})
 	if err != nil {
 		a.trouble(fmt.Sprintf("cache %s was not updated and keeps what it had", c.cache.Name), err)
 		return outcome

@@ -1,0 +1,5 @@
+package named_test
+
+import "syscall"
+
+func changeTime(stat *syscall.Stat_t) syscall.Timespec { return stat.Ctim }
