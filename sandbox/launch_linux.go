@@ -91,17 +91,18 @@ func (b *box) tell(r request, files ...int) error {
 // order sends process 1 on its way, with the standard files of cfg and those of
 // the control group.
 func (b *box) order(cfg *Config, group *cgroup.Group) error {
+	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return hostError(stageStdio, "/dev/null", err)
+	}
+	defer unix.Close(null)
 	var files []int
 	for _, file := range []*os.File{cfg.Stdin, cfg.Stdout, cfg.Stderr, cfg.Log} {
-		if file == nil {
-			null, err := os.OpenFile("/dev/null", os.O_RDWR, 0)
-			if err != nil {
-				return hostError(stageStdio, "/dev/null", err)
-			}
-			defer null.Close()
-			file = null
+		number := null
+		if file != nil {
+			number = int(file.Fd())
 		}
-		files = append(files, int(file.Fd()))
+		files = append(files, number)
 	}
 	return b.tell(request{kind: requestGo}, append(files, filesOf(group)...)...)
 }

@@ -13,6 +13,7 @@ import (
 	"larder/digest"
 	"larder/executor"
 	"larder/executor/action"
+	"larder/executor/local"
 	"larder/executor/worker"
 )
 
@@ -21,6 +22,9 @@ type workerOptions struct {
 	runOptions
 	jobs, queue int
 }
+
+// atOnce is how many requests are served at one time.
+func (o *workerOptions) atOnce() int { return cmp.Or(o.jobs, runtime.NumCPU()) }
 
 // What a worker does when no flag says otherwise.
 const (
@@ -72,7 +76,7 @@ func serveLines(ctx context.Context, command *cli.Command, o *workerOptions) err
 	ctx, passed, stop := relaySignals(ctx)
 	defer stop()
 	w := worker.New(worker.Config{
-		Jobs: cmp.Or(o.jobs, runtime.NumCPU()), Queue: o.queue, Line: longestLine, Grace: grace / 2, Do: s.do,
+		Jobs: o.atOnce(), Queue: o.queue, Line: longestLine, Grace: grace / 2, Do: s.do,
 	}, os.Stdout)
 	ended := make(chan syscall.Signal, 1) // by the first of them
 	go func() {
@@ -90,6 +94,7 @@ func serveLines(ctx context.Context, command *cli.Command, o *workerOptions) err
 	}()
 	go whenUnread(os.Stdout, func() { w.Stop(syscall.SIGTERM) })
 	err = w.Serve(ctx, os.Stdin)
+	s.runner.Close()
 	s.shop.saveIndexes()
 	select {
 	case number := <-ended:
@@ -102,6 +107,7 @@ func serveLines(ctx context.Context, command *cli.Command, o *workerOptions) err
 // serving is a worker's side of the store. Its do is called by many goroutines.
 type serving struct {
 	shop   *workshop
+	runner *local.Runner
 	line   *executor.Executor
 	policy executor.ResultPolicy
 	base   string // absolute
@@ -126,7 +132,9 @@ func newServing(command *cli.Command, o *workerOptions) (*serving, error) {
 		return nil, err
 	}
 	s.shop.indexes = digest.NewIndexes()
-	s.line = s.shop.executor(s.shop.runner())
+	s.shop.ahead = o.atOnce()
+	s.runner = s.shop.runner()
+	s.line = s.shop.executor(s.runner)
 	return s, nil
 }
 
