@@ -4,21 +4,19 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"larder/caches/payload"
+	"larder/cmd/larder/console"
 )
 
 // bar shows how far a copy is: on a terminal as one line that is written over,
-// elsewhere as a line now and then. It has no colours, whatever NO_COLOR says. A
-// library for this was left out: it would cost every start of larder.
+// elsewhere as a line now and then. It has no colours, whatever NO_COLOR says.
 type bar struct {
 	out   io.Writer
+	live  *console.Live // nil without a terminal
+	width func() int   // columns of the terminal
 	name  string
-	width int // columns of the terminal; 0 is no terminal
 	now   func() time.Time
 	began time.Time
 	start int64 // bytes that were there when it began
@@ -29,12 +27,10 @@ type bar struct {
 const linesEvery = 10 * time.Second
 
 func newBar(out *os.File, name string) *bar {
-	b := &bar{out: out, name: name, now: time.Now}
-	if isTerminal(out) && os.Getenv("TERM") != "dumb" {
-		b.width = 80
-		if size, err := unix.IoctlGetWinsize(int(out.Fd()), unix.TIOCGWINSZ); err == nil && size.Col > 0 {
-			b.width = int(size.Col)
-		}
+	b := &bar{out: out, name: console.Clean(name), now: time.Now}
+	if isScreen(out) {
+		b.live = console.NewLive(out)
+		b.width = func() int { columns, _ := terminalSize(out); return columns }
 	}
 	return b
 }
@@ -45,42 +41,22 @@ func (b *bar) show(p payload.Progress) {
 	if b.began.IsZero() {
 		b.began, b.start, b.said = now, p.Copied, now
 	}
-	if b.width > 0 {
-		fmt.Fprintf(b.out, "\r\x1b[K%s", b.line(p, now.Sub(b.began)))
+	text := b.figures(p, now.Sub(b.began))
+	if b.live != nil {
+		b.live.Draw(console.Bar(b.name, float64(p.Copied)/float64(p.Total), text, b.width()-1))
 		return
 	}
 	if now.Sub(b.said) >= linesEvery {
 		b.said = now
-		fmt.Fprintln(b.out, b.line(p, now.Sub(b.began)))
+		fmt.Fprintf(b.out, "%s: %s\n", b.name, text)
 	}
 }
 
 // clear takes the line away.
 func (b *bar) clear() {
-	if b.width > 0 && !b.began.IsZero() {
-		fmt.Fprint(b.out, "\r\x1b[K")
+	if b.live != nil {
+		b.live.Clear()
 	}
-}
-
-// line says how far it is; on a terminal it has a bar in what is left of the
-// width.
-func (b *bar) line(p payload.Progress, spent time.Duration) string {
-	text := b.figures(p, spent)
-	if b.width == 0 {
-		return b.name + ": " + text
-	}
-	const narrowest, widest = 10, 40
-	room := b.width - 1 - len(text) - len(" [] ")
-	if room < narrowest {
-		return text[:min(len(text), b.width-1)]
-	}
-	cells := min(max(room-len(b.name), narrowest), widest)
-	full := cells
-	if p.Total > 0 {
-		full = int(float64(min(p.Copied, p.Total)) / float64(p.Total) * float64(cells))
-	}
-	name := b.name[max(len(b.name)-(room-cells), 0):]
-	return fmt.Sprintf("%s [%s%s] %s", name, strings.Repeat("#", full), strings.Repeat(".", cells-full), text)
 }
 
 // figures are the bytes, the rate and the time left.

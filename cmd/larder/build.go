@@ -18,6 +18,7 @@ import (
 	"larder/executor"
 	"larder/executor/local"
 	"larder/executor/plan"
+	"larder/executor/plan/progress"
 )
 
 // buildOptions are the flags of build; of runOptions those that both have.
@@ -78,7 +79,9 @@ func build(ctx context.Context, command *cli.Command, o *buildOptions) error {
 	go b.signals.relay(ctx, passed)
 	begin := time.Now()
 	work := b.plan()
+	b.display.begin()
 	reports := work.All(ctx)
+	b.display.end()
 	b.runner.Close()
 	b.shop.saveIndexes()
 	b.remember(reports)
@@ -113,8 +116,10 @@ type building struct {
 	history plan.History
 	past    string             // its file
 	output  func(i int) string // what a node has made
-	count   int                // nodes that have ended
-	leaves  bool               // there is work for later
+	reasons []string           // by node, why it ran
+	display *display
+	count   int  // nodes that have ended
+	leaves  bool // there is work for later
 }
 
 // newBuilding reads the plan and opens the store.
@@ -150,7 +155,8 @@ func newBuilding(ctx context.Context, command *cli.Command, o *buildOptions) (*b
 	b.shop.ahead = o.atOnce()
 	b.runner = b.shop.runner()
 	b.line = b.shop.executor(b.runner)
-	b.spools, b.tracks = make([]spool, len(b.graph.Nodes)), make([]*track, len(b.graph.Nodes))
+	nodes := len(b.graph.Nodes)
+	b.spools, b.tracks, b.reasons = make([]spool, nodes), make([]*track, nodes), make([]string, nodes)
 	if err := b.prepare(ctx, here, args[1:]); err != nil {
 		return nil, err
 	}
@@ -269,6 +275,8 @@ func (b *building) plan() *plan.Build {
 		Took:  b.history.Took(b.graph), Request: b.request, Run: b.line.Run, Deliver: b.deliver, Begin: b.begin, Done: b.done,
 	}
 	b.output = work.Output
+	b.display = newDisplay(os.Stderr, progress.New(b.graph, b.order, work.Took, limits.Jobs))
+	b.display.name, b.display.ended = b.name, b.interrupted
 	return work
 }
 
@@ -284,16 +292,21 @@ func (b *building) deliver(ctx context.Context, i int, root digest.Digest) error
 	return nil
 }
 
-func (b *building) begin(i int) { b.tracks[i] = b.trace.begin(b.graph.Nodes[i].Plan.Name) }
+func (b *building) name(i int) string { return b.graph.Nodes[i].Plan.Name }
+
+func (b *building) begin(i int) {
+	b.display.progress.Begin(i, time.Now())
+	b.tracks[i] = b.trace.begin(b.name(i))
+}
 
 // request is what this run of an action is to be like.
 func (b *building) request(i int) executor.Request {
-	name := b.graph.Nodes[i].Plan.Name
+	name := b.name(i)
 	spool := &b.spools[i]
 	request := executor.Request{
 		Results: b.policy, WithKey: b.options.json != "", OutputTo: executor.OutputNone, Signals: b.signals.add(i),
 		Streams: executor.Streams{Stdout: &spool.stdout, Stderr: &spool.stderr},
-		Say:     func(text string) { fmt.Fprintf(os.Stderr, "larder: %s: %s\n", name, text) },
+		Say:     func(text string) { b.display.print(func() { b.display.say(plainly, "larder: %s: %s", name, text) }) },
 	}
 	if track := b.tracks[i]; track != nil {
 		request.Observe = track.observe

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"os"
 
 	"larder/caches/cas"
 	"larder/caches/results"
@@ -28,7 +26,7 @@ func (b *building) explain(report plan.Report) {
 		return
 	}
 	for _, line := range explain.Lines(before, report.Missed.Key.Digest.String(), differences) {
-		fmt.Fprintf(os.Stderr, "    %s\n", line)
+		b.display.say(plainly, "    %s", line)
 	}
 }
 

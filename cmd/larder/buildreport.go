@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -16,28 +15,62 @@ import (
 func (b *building) done(report plan.Report) {
 	b.signals.remove(report.Node)
 	b.count++
+	b.display.progress.Done(report)
 	var said map[string]any
 	if result := report.Result; result != nil {
 		result.ExitCode = exitCodeOf(result, report.Err)
 		said = outcome(result)
+		b.shop.writeDown(result, report.Err)
+		b.noteUnkept(report)
+		b.leaves = b.leaves || published(result) || report.State == plan.Ran && b.policy.Write
 	}
 	b.tracks[report.Node].end(report.Start, report.Duration, said)
-	name, why := b.graph.Nodes[report.Node].Plan.Name, b.why(report)
-	if report.State != plan.Left {
-		fmt.Fprintf(os.Stderr, "[%d/%d] %s: %s\n", b.count, len(b.order), name, b.describe(report, why))
+	why := b.why(report)
+	record := func() { b.records.write(b.graph.Nodes[report.Node].Plan.Name, why, report) }
+	switch {
+	case b.isWorthALine(report):
+		b.display.print(func() { b.tell(report, why); record() })
+	case b.options.json == "-":
+		b.display.print(record)
+	default:
+		record()
 	}
-	b.explain(report)
-	warnOfTolerated(report.Merged.Tolerated)
+}
+
+// isWorthALine reports whether there is something to print that is to stay. On a
+// terminal people have seen that an action ended; it is in the summary too.
+func (b *building) isWorthALine(report plan.Report) bool {
 	spool := &b.spools[report.Node]
-	spool.stdout.empty(os.Stdout)
-	spool.stderr.empty(os.Stderr)
-	if report.Result != nil {
-		b.shop.writeDown(report.Result, report.Err)
-		b.noteUnkept(report)
-		b.leaves = b.leaves || published(report.Result) || report.State == plan.Ran && b.policy.Write
-		reportWarnings(report.Result)
+	switch {
+	case report.State == plan.Left:
+		return false
+	case b.display.live == nil, !report.State.IsDone(), b.options.explain && report.Missed.Reason != "":
+		return true
 	}
-	b.records.write(name, why, report)
+	return !spool.stdout.isEmpty() || !spool.stderr.isEmpty() || len(report.Merged.Tolerated) > 0 ||
+		report.Result != nil && len(warningsOf(report.Result)) > 0
+}
+
+// tell prints what became of an action, all that it has said, and warnings.
+func (b *building) tell(report plan.Report, why string) {
+	name, colour := b.graph.Nodes[report.Node].Plan.Name, plainly
+	if !report.State.IsDone() {
+		colour = red
+	}
+	b.display.say(colour, "[%d/%d] %s: %s", b.count, len(b.order), name, b.describe(report, why))
+	b.explain(report)
+	for _, text := range toleratedTexts(report.Merged.Tolerated) {
+		b.display.say(plainly, "larder: %s: %s", name, text)
+	}
+	spool := &b.spools[report.Node]
+	b.display.pour(&spool.stdout, os.Stdout)
+	b.display.pour(&spool.stderr, os.Stderr)
+	if report.Result == nil {
+		return
+	}
+	for _, text := range warningsOf(report.Result) {
+		b.display.say(yellow, "larder: %s: warning: %s", name, text)
+	}
 }
 
 // why says why an action ran, or did not.
@@ -46,7 +79,8 @@ func (b *building) why(report plan.Report) string {
 	case report.State == plan.Skipped:
 		return "it needs " + b.graph.Nodes[report.For].Plan.Name
 	case report.Result != nil && report.Result.Cached == "no":
-		return b.history.Why(b.graph, report, b.look(shortly()))
+		b.reasons[report.Node] = b.history.Why(b.graph, report, b.look(shortly()))
+		return b.reasons[report.Node]
 	}
 	return ""
 }
@@ -57,13 +91,13 @@ func (b *building) describe(report plan.Report, why string) string {
 	case plan.Ran:
 		return fmt.Sprintf("ran in %s (%s)", seconds(report.Duration), why)
 	case plan.Failed:
-		return failureText(b.graph.Nodes[report.Node].Action, report.Result)
+		return fmt.Sprintf("%s, after %s", failureText(b.graph.Nodes[report.Node].Action, report.Result), seconds(report.Duration))
 	case plan.Skipped:
 		return "not run, since " + why
 	case plan.Broken:
 		return strings.ReplaceAll("larder could not do it: "+report.Err.Error(), "\n", "\n    ")
 	}
-	return string(report.State)
+	return fmt.Sprintf("%s in %s", report.State, seconds(report.Duration))
 }
 
 // failureText says how an action failed.
@@ -88,58 +122,3 @@ func failureText(wanted *action.Action, result *action.Result) string {
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
-
-// sum says what became of all, and gives the exit code.
-func (b *building) sum(reports []plan.Report, took time.Duration) error {
-	names := map[plan.State][]string{}
-	for _, report := range reports {
-		names[report.State] = append(names[report.State], b.graph.Nodes[report.Node].Plan.Name)
-	}
-	var parts []string
-	for _, state := range []plan.State{plan.Ran, plan.Reused, plan.Merged} {
-		if n := len(names[state]); n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, state))
-		}
-	}
-	for _, lost := range []struct {
-		what  string
-		names []string
-	}{
-		{"failed", names[plan.Failed]}, {"that larder could not do", names[plan.Broken]},
-		{"not run", slices.Concat(names[plan.Skipped], names[plan.Left])},
-	} {
-		if len(lost.names) > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s (%s)", len(lost.names), lost.what, shortList(lost.names)))
-		}
-	}
-	interrupted := b.interrupted()
-	if interrupted != 0 {
-		parts = append(parts, fmt.Sprintf("interrupted by signal %d (%s)", int(interrupted), interrupted))
-	}
-	noun := "actions"
-	if len(reports) == 1 {
-		noun = "action"
-	}
-	fmt.Fprintf(os.Stderr, "larder: %d %s in %s: %s\n", len(reports), noun, seconds(took), strings.Join(parts, ", "))
-	switch {
-	case interrupted != 0:
-		return exitCode(128 + int(interrupted))
-	case len(names[plan.Broken]) > 0:
-		return exitCode(codeFailed)
-	case len(names[plan.Failed]) > 0:
-		return exitCode(codeActionFailed)
-	}
-	return nil
-}
-
-// codeActionFailed is the exit code of build after the failure of an action.
-const codeActionFailed = 1
-
-// shortList names a few.
-func shortList(names []string) string {
-	const most = 10
-	if len(names) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
-	}
-	return strings.Join(names, ", ")
-}

@@ -36,6 +36,9 @@ func (b *backlog) Write(data []byte) (int, error) {
 	return b.file.Write(data)
 }
 
+// isEmpty reports whether nothing was written.
+func (b *backlog) isEmpty() bool { return b.file == nil && b.start.Len() == 0 }
+
 // empty writes all of it to w, and forgets it.
 func (b *backlog) empty(w io.Writer) {
 	_, _ = b.start.WriteTo(w) // of a stream that is closed nobody sees the rest

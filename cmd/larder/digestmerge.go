@@ -87,13 +87,19 @@ func digestMerge(ctx context.Context, command *cli.Command, policies []digest.Pa
 const shownTolerated = 20
 
 func warnOfTolerated(collisions []digest.Collision) {
+	for _, text := range toleratedTexts(collisions) {
+		fmt.Fprintf(os.Stderr, "larder: %s\n", text)
+	}
+}
+
+func toleratedTexts(collisions []digest.Collision) (all []string) {
 	for i, one := range collisions {
 		if i == shownTolerated {
-			fmt.Fprintf(os.Stderr, "larder: tolerated: and %d more; --json prints all of them\n", len(collisions)-i)
-			return
+			return append(all, fmt.Sprintf("tolerated: and %d more; --json prints all of them", len(collisions)-i))
 		}
-		fmt.Fprintf(os.Stderr, "larder: tolerated, the first stays: %v\n", one)
+		all = append(all, fmt.Sprintf("tolerated, the first stays: %v", one))
 	}
+	return all
 }
 
 // producers reads the arguments of merge.

@@ -331,20 +331,26 @@ func writeRecord(to string, result *action.Result) error {
 }
 
 func reportWarnings(result *action.Result) {
-	for _, warning := range result.Warnings {
+	for _, warning := range warningsOf(result) {
 		fmt.Fprintf(os.Stderr, "larder: warning: %s\n", warning)
 	}
+}
+
+// warningsOf is all that a result warns of.
+func warningsOf(result *action.Result) (all []string) {
+	all = append(all, result.Warnings...)
 	for _, cache := range result.Caches {
 		for _, violation := range cache.Violations {
-			fmt.Fprintf(os.Stderr, "larder: warning: cache %s: %s %s\n", cache.Name, violation.Path, violationText(violation.Kind))
+			all = append(all, fmt.Sprintf("cache %s: %s %s", cache.Name, violation.Path, violationText(violation.Kind)))
 		}
 		if n := len(cache.Conflicts); n > 0 {
-			fmt.Fprintf(os.Stderr, "larder: warning: cache %s: %s %s\n", cache.Name, cache.Conflicts[0], conflictText(cache.Outcome))
+			all = append(all, fmt.Sprintf("cache %s: %s %s", cache.Name, cache.Conflicts[0], conflictText(cache.Outcome)))
 			if n > 1 {
-				fmt.Fprintf(os.Stderr, "larder: warning: cache %s: the same with %d more; --json names them\n", cache.Name, n-1)
+				all = append(all, fmt.Sprintf("cache %s: the same with %d more; --json names them", cache.Name, n-1))
 			}
 		}
 	}
+	return all
 }
 
 // violationText says what a violation was and what became of it. Special files
