@@ -15,7 +15,7 @@ import (
 type bar struct {
 	out   io.Writer
 	live  *console.Live // nil without a terminal
-	width func() int   // columns of the terminal
+	width func() int    // columns of the terminal
 	name  string
 	now   func() time.Time
 	began time.Time
