@@ -110,7 +110,7 @@ func waitingPlan(t *testing.T) (folder string, release func(name string)) {
 		{"name": "bad", %s},
 		{"name": "中文-שלום-%s-end", %s},
 		{"name": "third", %s},
-		{"name": "after", "argv": ["true"], "from": [{"action": "third"}]}]}`,
+		{"name": "after", "argv": ["true", "after"], "from": [{"action": "third"}]}]}`,
 		waits("bad", `echo 'what went'; printf wrong >&2; exit 3`), strings.Repeat("long", 30), waits("long", "true"), waits("third", "echo a word"))
 	check(t, os.WriteFile(filepath.Join(folder, "plan.json"), []byte(text), 0o644))
 	return folder, func(name string) {
@@ -141,7 +141,7 @@ func TestBuildOnATerminalShowsWhatRuns(t *testing.T) {
 		t.Errorf("it is still shown as running:\n%s", text)
 	}
 	release("third")
-	w.shows(`wrong\n\[3/5\] third: ran in [0-9.]+ s \(the first time\)\na word\n.*3 of 5, 1 failed, 2 ran`)
+	w.shows(`wrong\n\[3/5\] third: ran in [0-9.]+ s \(the first time\)\na word\n.*4 of 5, 1 failed, 3 ran`)
 	release("long")
 	code, raw := w.ends()
 	text = w.shows(`^a word\nlarder: 5 actions in [0-9.]+ s: 4 ran, 1 failed \(bad\)\nlarder: why they ran: the first time \(5\)\nlarder: longest chain: `)
@@ -173,7 +173,7 @@ func TestBuildCanBeInterruptedAtATerminal(t *testing.T) {
 	w.shows(`1 of 3, 1 reused`, `s  third$`)
 	release("third")
 	code, _ = w.ends()
-	text = w.shows(`: 1 ran, 2 reused\nlarder: why they ran: it .* the last time \(third\)`)
+	text = w.shows(`: 2 ran, 1 reused\nlarder: why they ran: it .* the last time \(third\); the first time \(after\)`)
 	if code != 0 || strings.Contains(text, "s  third") {
 		t.Errorf("exit code %d, the terminal shows\n%s", code, text)
 	}
