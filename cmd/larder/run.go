@@ -19,6 +19,7 @@ import (
 	"larder/caches/named"
 	"larder/executor"
 	"larder/executor/action"
+	"larder/executor/local"
 	"larder/executor/preset"
 	"larder/sandbox"
 )
@@ -47,8 +48,9 @@ func runCommand() *cli.Command {
 
 // run is larder run, from flags to exit code.
 func run(ctx context.Context, command *cli.Command, options *runOptions) error {
+	foreseen := options.foresee()
 	request, shop, err := prepare(ctx, command, options)
-	return perform(ctx, order{request, options.json, options.trace, options.chosen, options.explain}, shop, err)
+	return perform(ctx, order{request, options.json, options.trace, options.chosen, options.explain, foreseen}, shop, err)
 }
 
 // order is a request with the places for its record and its trace, and the preset
@@ -60,11 +62,28 @@ type order struct {
 	preset preset.Preset // the zero value is none
 	// explain has it said why the command ran, or did not.
 	explain bool
+	// foreseen is nil where the flags do not say enough.
+	foreseen *local.Foreseen
+}
+
+// foresee begins the sandbox of a request that nobody has read the rest of yet, nor
+// the configuration: when the answer is not looked for and the flags say all that
+// its namespaces depend on. What they say wrongly is refused later.
+func (o *runOptions) foresee() *local.Foreseen {
+	isOff := o.noCache || cmp.Or(o.results, os.Getenv("LARDER_RESULTS")) == "off"
+	isPlain := o.spec == "" && o.preset == "" && !o.userns && o.pids == 0 && o.memory+o.cpuTime+o.outputLimit == ""
+	kind := local.Kind(cmp.Or(o.sandbox, os.Getenv("LARDER_SANDBOX"), string(local.KindAuto)))
+	if !isOff || !isPlain || kind != local.KindAuto && kind != local.KindNamespaces {
+		return nil
+	}
+	network := cmp.Or(action.Network(o.network), action.NetworkNone)
+	return local.Foresee(network, cmp.Or(action.Host(o.host), action.HostSystem))
 }
 
 // perform takes a request to its exit code; err says why it could not be made.
 func perform(ctx context.Context, o order, shop *workshop, err error) error {
 	if err != nil {
+		o.foreseen.Drop()
 		result := refused()
 		result.ExitCode = exitCodeOf(result, err)
 		complain(errors.Join(err, writeRecord(o.record, result)))
@@ -72,7 +91,7 @@ func perform(ctx context.Context, o order, shop *workshop, err error) error {
 	}
 	runner := shop.runner()
 	if !o.Results.Read {
-		runner.Begin(o.Action)
+		runner.Begin(o.Action, o.foreseen)
 	}
 	ctx, signals, stop := relaySignals(ctx)
 	defer stop()
@@ -258,13 +277,15 @@ func streamsFor(policy executor.ResultPolicy, record string) executor.Streams {
 func relaySignals(ctx context.Context) (context.Context, <-chan os.Signal, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	received := make(chan os.Signal, 8)
-	signal.Notify(received, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
-	// A closed pipe on standard output, as behind head(1), must not end larder
-	// before it has published. Ignoring the signal would pass that on to the
-	// command; a channel that nobody reads does not.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	passed := make(chan os.Signal, 8)
 	go func() {
+		// Each of them is a talk between threads of the runtime, which nobody waits
+		// for: until it is over a signal ends larder, as before.
+		signal.Notify(received, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
+		// A closed pipe on standard output, as behind head(1), must not end larder
+		// before it has published. Ignoring the signal would pass that on to the
+		// command; a channel that nobody reads does not.
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 		for s := range received {
 			if s != syscall.SIGUSR1 && s != syscall.SIGUSR2 {
 				afterGrace(ctx, cancel)

@@ -13,7 +13,7 @@ import (
 type early struct {
 	pool    *sandbox.Pool // that it comes from, or nil
 	network sandbox.Network
-	view    func() sandbox.View
+	host    action.Host
 	userns  bool
 	limits  sandbox.Limits
 	action  *action.Action
@@ -25,16 +25,51 @@ type early struct {
 // Begin starts to make the sandbox of an action that will be run for certain: its
 // answer is not looked for. What is left to do for the next [Runner.Describe] of
 // that action then goes on beside it. A sandbox that no Describe follows stays
-// until the process ends.
-func (r *Runner) Begin(a *action.Action) {
+// until the process ends. What was foreseen, which may be nil, is the beginning of
+// it, or is given up.
+func (r *Runner) Begin(a *action.Action, foreseen *Foreseen) {
 	chosen, err := r.choose(a)
 	if err != nil || chosen.kind != sandbox.Namespaces {
+		foreseen.Drop()
 		return
 	}
 	early := r.newEarly(a)
 	early.chosen = chosen
+	early.adopt(foreseen)
 	early.begin()
 	r.begun.Store(early)
+}
+
+// Foreseen is the sandbox of an action that is not known yet.
+type Foreseen struct{ early *early }
+
+// Foresee begins to make a sandbox for an action that will be run for certain, when
+// all that is known of it is its network and what it sees of the host. It is of
+// use for [Runner.Begin] if the action has no limits, and no user namespaces.
+func Foresee(network action.Network, host action.Host) *Foreseen {
+	early := aloneFor(&action.Action{Network: network, Host: host})
+	early.begin()
+	return &Foreseen{early}
+}
+
+// Drop gives it up. Nil, and one that was used, may be dropped.
+func (f *Foreseen) Drop() {
+	if f != nil {
+		f.early.drop()
+	}
+}
+
+// adopt takes over what was foreseen if it is what the action wants.
+func (e *early) adopt(foreseen *Foreseen) {
+	if foreseen == nil {
+		return
+	}
+	was := foreseen.early
+	if was.network != e.network || was.host != e.host || was.userns != e.userns || was.limits != e.limits {
+		foreseen.Drop()
+		return
+	}
+	e.ahead, e.begun = was.take(), true
 }
 
 // early is the sandbox that was begun for an action, or one to begin.
@@ -46,7 +81,14 @@ func (r *Runner) early(a *action.Action) *early {
 }
 
 func (r *Runner) newEarly(a *action.Action) *early {
-	return &early{pool: r.ready.of(a), network: networkOf(a.Network), view: viewOf(a.Host), userns: a.Userns, limits: limitsOf(a.Limits), action: a}
+	early := aloneFor(a)
+	early.pool = r.ready.of(a)
+	return early
+}
+
+// aloneFor is a sandbox of no pool.
+func aloneFor(a *action.Action) *early {
+	return &early{network: networkOf(a.Network), host: a.Host, userns: a.Userns, limits: limitsOf(a.Limits), action: a}
 }
 
 // viewOf is what of the host an action sees beside what is its own.
@@ -68,7 +110,7 @@ func (e *early) begin() {
 		e.ahead, _ = e.pool.Start(e.limits)
 		return
 	}
-	e.ahead, _ = sandbox.Start(sandbox.Config{Network: e.network, AllowUserns: e.userns, Limits: e.limits}, e.view)
+	e.ahead, _ = sandbox.Start(sandbox.Config{Network: e.network, AllowUserns: e.userns, Limits: e.limits}, viewOf(e.host))
 }
 
 // run runs a command in the sandbox that was begun, or in a new one.
@@ -76,7 +118,7 @@ func (e *early) run(ctx context.Context, config sandbox.Config) (sandbox.Status,
 	if ahead := e.take(); ahead != nil {
 		return ahead.Run(ctx, config)
 	}
-	config.View = e.view()
+	config.View = viewOf(e.host)()
 	return sandbox.Run(ctx, config)
 }
 

@@ -16,7 +16,7 @@ func TestASandboxMadeEarlyIsUsedOnce(t *testing.T) {
 		}
 		t.Skip(err)
 	}
-	e := &early{view: sandbox.SystemView}
+	e := aloneFor(&action.Action{})
 	e.begin()
 	for n := range 2 {
 		if status, err := e.run(t.Context(), sandbox.Config{Args: []string{"true"}}); err != nil || status.ExitCode != 0 {
@@ -30,7 +30,7 @@ func TestASandboxMadeEarlyIsUsedOnce(t *testing.T) {
 }
 
 func TestASandboxThatIsNotWantedIsDropped(t *testing.T) {
-	e := &early{view: sandbox.SystemView}
+	e := aloneFor(&action.Action{})
 	e.drop() // nothing was begun
 	e.begin()
 	e.drop()
@@ -51,4 +51,67 @@ func TestSandboxesWaitBesideAnIndexOnly(t *testing.T) {
 	if pool := r.ready.of(alone); pool == nil || pool != r.ready.of(alone) || pool == r.ready.of(shared) {
 		t.Error("each kind of sandbox has a pool of its own")
 	}
+}
+
+// foreseeing begins a sandbox, and a runner whose namespaces are not looked for.
+func foreseeing(t *testing.T) (*Runner, *Foreseen) {
+	t.Helper()
+	if err := sandbox.Probe().Namespaces; err != nil {
+		t.Skip(err)
+	}
+	foreseen := Foresee(action.NetworkNone, action.HostSystem)
+	t.Cleanup(foreseen.Drop)
+	return New(Config{Sandbox: KindNamespaces}), foreseen
+}
+
+func TestAForeseenSandboxIsThatOfItsAction(t *testing.T) {
+	runner, foreseen := foreseeing(t)
+	began := foreseen.early.ahead
+	wanted := &action.Action{Network: action.NetworkNone, Host: action.HostSystem}
+	runner.Begin(wanted, foreseen)
+	early := runner.early(wanted)
+	defer early.drop()
+	if began == nil || early.ahead != began || foreseen.early.ahead != nil {
+		t.Error("another sandbox was begun for the action that was foreseen")
+	}
+	foreseen.Drop()
+	if status, err := early.run(t.Context(), sandbox.Config{Args: []string{"true"}}); err != nil || status.ExitCode != 0 {
+		t.Errorf("%+v, %v", status, err)
+	}
+}
+
+// TestAForeseenSandboxServesNoOtherAction: what it lacks, or has too much of, is
+// part of its namespaces.
+func TestAForeseenSandboxServesNoOtherAction(t *testing.T) {
+	for name, change := range map[string]func(*action.Action){
+		"network": func(a *action.Action) { a.Network = action.NetworkHost },
+		"host":    func(a *action.Action) { a.Host = action.HostNone },
+		"userns":  func(a *action.Action) { a.Userns = true },
+		"limits":  func(a *action.Action) { a.Limits.Pids = 7 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			runner, foreseen := foreseeing(t)
+			began := foreseen.early.ahead
+			wanted := &action.Action{Network: action.NetworkNone, Host: action.HostSystem}
+			change(wanted)
+			runner.Begin(wanted, foreseen)
+			early := runner.early(wanted)
+			defer early.drop()
+			if early.ahead == nil || early.ahead == began || foreseen.early.ahead != nil {
+				t.Error("the sandbox that was foreseen is that of another action, or is still there")
+			}
+		})
+	}
+}
+
+func TestAForeseenSandboxIsGivenUpForADirectory(t *testing.T) {
+	_, foreseen := foreseeing(t)
+	wanted := &action.Action{Network: action.NetworkNone, Host: action.HostSystem}
+	runner := New(Config{Sandbox: KindDirectory})
+	runner.Begin(wanted, foreseen)
+	if foreseen.early.ahead != nil || runner.begun.Load() != nil {
+		t.Error("it is still there")
+	}
+	var none *Foreseen
+	none.Drop()
 }

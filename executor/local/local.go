@@ -108,14 +108,21 @@ var ErrInterrupted = errors.New("interrupted")
 // there are no namespaces, it starts again in a directory, if it may. The sandbox
 // had not started anything by then.
 func (r *Runner) Execute(ctx context.Context, job executor.Job) (*executor.Outcome, error) {
-	r.config.Journal.Log("run-begun", "program", job.Action.Argv[0], "root", job.Action.Root)
+	begun := sync.OnceFunc(func() {
+		r.config.Journal.Log("run-begun", "program", job.Action.Argv[0], "root", job.Action.Root)
+	})
+	// It is written down while the command runs, unless it may have to wait before.
+	defer begun()
+	if len(job.Action.Caches) > 0 {
+		begun()
+	}
 	// One feed for all attempts: what it has read of a pipe is gone from there.
 	input, err := newFeed(job.Streams.Input)
 	if err != nil {
 		return nil, err
 	}
 	defer input.close()
-	t := &try{runner: r, job: job, feed: input, place: r.store(), isolation: job.Surroundings.Handle.(scene).isolation}
+	t := &try{runner: r, job: job, feed: input, place: r.store(), begun: begun, isolation: job.Surroundings.Handle.(scene).isolation}
 	err = r.check(job)
 	var outcome *executor.Outcome
 	if err == nil {
@@ -141,6 +148,7 @@ type try struct {
 	job    executor.Job
 	feed   feed
 	place  place
+	begun  func() // writes down that the run has begun, once
 	isolation
 }
 
@@ -195,7 +203,7 @@ func (t *try) attempt(ctx context.Context, way layering) (outcome *executor.Outc
 		return nil, refuse(fmt.Errorf("make a folder for the run: %w", err))
 	}
 	a := &attempt{
-		runner: t.runner, job: t.job, place: t.place, feed: t.feed, folder: folder, copied: way == copies, isolation: t.isolation,
+		runner: t.runner, job: t.job, begun: t.begun, place: t.place, feed: t.feed, folder: folder, copied: way == copies, isolation: t.isolation,
 		uncached: t.place.spare != nil, faults: t.place.faults(), result: action.NewResult(),
 	}
 	a.result.Sandbox = t.name()
@@ -245,8 +253,9 @@ type attempt struct {
 	outputs   []digest.Entry // one for each declared output that was made
 	config    sandbox.Config // once it is made
 	status    sandbox.Status
-	quiet     bool // it ran, and no process of it is left
-	isLinked  bool // private layers may have links in a kept sandbox
+	begun     func() // see try
+	quiet     bool   // it ran, and no process of it is left
+	isLinked  bool   // private layers may have links in a kept sandbox
 	// interrupted is set when larder was asked to end the command.
 	interrupted atomic.Bool
 	result      *action.Result

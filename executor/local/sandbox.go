@@ -131,7 +131,10 @@ func (a *attempt) configure(ctx context.Context) (sandbox.Config, error) {
 		Terminal: streams.Input.Kind == executor.InputTerminal,
 		Signals:  a.relay(ctx), Timeout: wanted.Timeout, Grace: a.runner.config.Grace,
 		Limits: limitsOf(wanted.Limits), Exceeded: a.logs.quota.struck,
-		Began: func(processOne int) { a.logs.quota.root.Store(int64(processOne)) },
+		Began: func(processOne int) {
+			a.logs.quota.root.Store(int64(processOne))
+			a.begun()
+		},
 	}, nil
 }
 
