@@ -178,6 +178,11 @@ func (l Layout) since() time.Time {
 	return l.use.since
 }
 
+// Epoch is the beginning of the epoch that this process takes part in. What was
+// noted as used since then, by anybody, stays for as long as the process lives. It
+// is the zero time for who takes no part, as in a store that cannot be written.
+func (l Layout) Epoch() time.Time { return l.since() }
+
 // Now is the time for a note of a use: the present, and never before the
 // beginning of the epoch, even when somebody sets the clock back.
 func (l Layout) Now() time.Time {

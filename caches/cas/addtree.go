@@ -10,8 +10,26 @@ import (
 )
 
 // AddTree stores every blob of a tree that was scanned from the host directory
-// root, those that it lacks, several at a time.
+// root, those that it lacks, several at a time. A tree that was added from there
+// before, in the same epoch, takes no look at each blob.
 func (s *Store) AddTree(ctx context.Context, tree *digest.Tree, root string) error {
+	record := s.newAdded(tree.Root)
+	folders, some := record.unsure(s.lastAdded(root))
+	if !some {
+		return nil
+	}
+	if err := s.addFiles(ctx, tree, root, folders); err != nil {
+		return err
+	}
+	if err := s.AddDirectories(ctx, tree.Directories()); err != nil {
+		return err
+	}
+	s.writeAdded(root, record)
+	return nil
+}
+
+// addFiles stores the files of a tree whose blobs belong into these folders.
+func (s *Store) addFiles(ctx context.Context, tree *digest.Tree, root string, folders [256]bool) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	entries := make(chan digest.Entry, 64)
@@ -30,14 +48,11 @@ func (s *Store) AddTree(ctx context.Context, tree *digest.Tree, root string) err
 		})
 	}
 	for entry := range tree.Entries() {
-		if entry.Kind == digest.KindFile {
+		if entry.Kind == digest.KindFile && folders[folderOf(entry.Digest)] {
 			entries <- entry
 		}
 	}
 	close(entries)
 	workers.Wait()
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	return s.AddDirectories(ctx, tree.Directories())
+	return context.Cause(ctx)
 }
