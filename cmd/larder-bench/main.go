@@ -56,6 +56,7 @@ func measures() []measure {
 		{"actions", memoryOfActions},
 		{"unchanged", unchangedAction},
 		{"mypy", warmMypy},
+		{"mypy plan", mypyInParts},
 		{"publish", checkoutAndPublish},
 		{"flat", flatPublish},
 		{"walk", walkInSteadyState},

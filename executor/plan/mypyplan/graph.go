@@ -88,3 +88,18 @@ func (g *Graph) places() map[string]int {
 	}
 	return places
 }
+
+// closure is all that some modules need, directly or not, and they themselves.
+func (g *Graph) closure(modules []int) map[int]bool {
+	edges, seen := g.edges(), map[int]bool{}
+	todo := modules
+	for len(todo) > 0 {
+		next := todo[len(todo)-1]
+		todo = todo[: len(todo)-1 : len(todo)-1]
+		if !seen[next] {
+			seen[next] = true
+			todo = append(todo, edges[next]...)
+		}
+	}
+	return seen
+}

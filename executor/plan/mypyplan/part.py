@@ -457,11 +457,13 @@ def report(args, rest):
     for path in args[:place]:
         with open(path, encoding="utf-8") as file:
             records.append(json.load(file))
+    blocked = any(record["blocked"] for record in records)
+    if blocked:  # what needs that module was checked without it
+        records = [record for record in records if record["blocked"]]
     once = {text for record in records for text in record["once"]}
     messages = merged(records, order, once) + unused_sections(records, options)
     serious = [line for record in records for _, lines in record["serious"] for line in lines]
-    blocked = any(record["blocked"] for record in records)
-    out, errs = [], list(serious)
+    errs = list(serious)
     formatter = util.FancyFormatter(sys.stdout, sys.stderr, options.hide_error_codes, hide_success=bool(getattr(options, "output", None)))
     out = formatter.fit_in_terminal(messages) if options.pretty else messages
     errors, notes, files = util.count_stats(out + errs)
@@ -487,8 +489,10 @@ def unused_sections(records, options):
     from mypy import build
 
     unused = set.intersection(*(set(record["unused"]) for record in records))
-    if not unused or not options.warn_unused_configs or len(records) < 2 or not hasattr(build, "warn_unused_configs"):
+    if not unused or not options.warn_unused_configs or not hasattr(build, "warn_unused_configs"):
         return []
+    if len(records) < 2 or any(record["blocked"] for record in records):
+        return []  # one run for everything has said so itself, if it came to that
     names = build.get_config_module_names(options.config_file, [g for g in options.per_module_options if g in unused])
     return ["%s: note: unused section(s): %s" % (options.config_file, names)]
 

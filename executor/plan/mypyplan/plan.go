@@ -3,6 +3,7 @@ package mypyplan
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"larder/executor/action"
 	"larder/executor/plan"
@@ -104,23 +105,48 @@ func (w *writer) stubs() plan.Action {
 // saidFile is where a part writes what mypy has said.
 const saidFile = "said.json"
 
-// seed is what others need of an action, at its place.
+// seed is all that others may need of an action, at its place.
 func seed(name string) plan.Source {
 	return plan.Source{Action: name, Subset: []string{"/seed"}, Strip: "seed"}
 }
 
+// seedOf is what one unit needs of another: the modules that it sees. So an edit
+// of those that it does not see leaves it as it is.
+func (w *writer) seedOf(need int, sees map[int]bool) plan.Source {
+	source := seed(unitName(w.units[need]))
+	var some []string
+	for _, i := range w.units[need].Modules {
+		if sees[i] {
+			some = append(some, w.graph.seedPatterns(i)...)
+		}
+	}
+	if len(some) < 2*len(w.units[need].Modules) {
+		source.Subset = some
+	}
+	return source
+}
+
+// seedPatterns are the files of a module in a seed: the empty one in its place,
+// and those that mypy has named after the module.
+func (g *Graph) seedPatterns(i int) []string {
+	module := &g.Modules[i]
+	kept := ".mypy_cache/" + g.Python + "/" + strings.ReplaceAll(module.ID, ".", "/")
+	if strings.HasPrefix(module.Path[strings.LastIndex(module.Path, "/")+1:], "__init__.py") {
+		kept += "/__init__"
+	}
+	return []string{pattern("seed/" + module.Path), pattern("seed/"+kept) + ".*"}
+}
+
 func (w *writer) unit(i int) plan.Action {
 	unit := w.units[i]
-	inputs, sees := w.config(), map[int]bool{}
+	inputs, sees := w.config(), w.graph.closure(unit.Modules)
 	for _, module := range unit.Modules {
 		inputs = append(inputs, pattern(w.graph.Modules[module].Path))
-		sees[module] = true
 	}
 	from := []plan.Source{{Action: helperName}, seed(stubsName)}
 	for _, need := range unit.Needs {
-		from = append(from, seed(unitName(w.units[need])))
-		for _, module := range w.units[need].Modules {
-			sees[module] = true
+		if source := w.seedOf(need, sees); len(source.Subset) > 0 {
+			from = append(from, source)
 		}
 	}
 	return plan.Action{

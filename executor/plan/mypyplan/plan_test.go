@@ -40,7 +40,7 @@ func TestAUnitSeesItsSourcesAndWhatItsNeedsAreSeededWith(t *testing.T) {
 	if want := []string{"/mypy.ini", "/q/__init__.py", "/q/a.py"}; !slices.Equal(q.Inputs, want) {
 		t.Errorf("the inputs are %q, not %q", q.Inputs, want)
 	}
-	want := []string{"/python", "-B", ".larder/part.py", "check", "p.a=p/a.py=", "p.b=p/b.py=", "=q=q/__init__.py=", "=q.a=q/a.py=", "--", "--strict"}
+	want := []string{"/python", "-B", ".larder/part.py", "check", "p.a=p/a.py=", "=q=q/__init__.py=", "=q.a=q/a.py=", "--", "--strict"}
 	if !slices.Equal(q.Argv, want) {
 		t.Errorf("the command is %q, not %q", q.Argv, want)
 	}
@@ -50,6 +50,9 @@ func TestAUnitSeesItsSourcesAndWhatItsNeedsAreSeededWith(t *testing.T) {
 	}
 	if want := []string{"helper", "stubs", "check p"}; !slices.Equal(from, want) {
 		t.Errorf("it works on %q, not %q", from, want)
+	}
+	if want := []string{"/seed/p/a.py", "/seed/.mypy_cache/3.12/p/a.*"}; !slices.Equal(q.From[2].Subset, want) {
+		t.Errorf("of p it takes %q, not %q", q.From[2].Subset, want)
 	}
 	if argv := actions["stubs"].Argv; !slices.Contains(argv, "json") {
 		t.Errorf("the stubs are %q, without json", argv)
