@@ -41,7 +41,8 @@ def options_of(args, targets):
     options.cache_fine_grained = False
     options.use_fine_grained_cache = False
     options.fine_grained_incremental = False
-    options.num_workers = 0
+    if hasattr(options, "num_workers"):  # since mypy 2
+        options.num_workers = 0
     return sources, options, fscache
 
 
