@@ -139,8 +139,13 @@ func (a *Ahead) run(ctx context.Context, cfg Config, began int64) (Status, error
 	if err == nil && !s.ending {
 		a.leave()
 	} else {
-		var closeErr error
-		s.status.Stuck, closeErr = a.end()
+		b := a.box
+		isStuck, closeErr := a.end()
+		if isStuck && s.status.Left == nil {
+			s.status.Left = b.left()
+		}
+		// Without a process id namespace those whom process 1 leaves have another parent.
+		s.status.Stuck = isStuck || cfg.Isolation == Directory && len(s.status.Left) > 0
 		err = errors.Join(err, closeErr)
 	}
 	s.endTerminal()

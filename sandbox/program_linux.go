@@ -192,6 +192,7 @@ const (
 	recordNoStart            // a step before the execve failed: index, errno
 	recordExited             // a stage ended and nothing of it is left: status, usage
 	recordStopped            // the command was stopped
+	recordLingers            // a stage ended, and others of it are being killed: status, usage
 )
 
 // record is a message from process 1. Times are monotonic nanoseconds.

@@ -46,6 +46,7 @@ const (
 	alarmTimeout       // the command has used up its time
 	alarmKill          // the grace after SIGTERM is over
 	alarmDestroy       // even SIGKILL did not end it
+	alarmLinger        // the stage has ended, and SIGKILL does not end others of it
 )
 
 // supervisor turns what happens into requests to process 1 and into a status.
@@ -59,8 +60,9 @@ type supervisor struct {
 	began   int64 // monotonic nanoseconds, as all times from records
 	clock   *time.Timer
 	alarm   alarm
-	ending  bool // SIGTERM was sent
-	over    bool // the command has ended, or never will start
+	last    record // the end of the stage that lingers
+	ending  bool   // SIGTERM was sent
+	over    bool   // the command has ended, or never will start
 }
 
 // supervise returns when process 1 has reported the last stage, or is gone.
@@ -132,6 +134,10 @@ func (s *supervisor) pass(signal os.Signal) {
 
 // cancel ends the run because the caller wants it to.
 func (s *supervisor) cancel() {
+	if s.alarm == alarmLinger {
+		s.giveUp()
+		return
+	}
 	s.status.Killed = !s.over
 	s.box.ask(request{kind: requestSkip})
 	s.end()
@@ -161,7 +167,31 @@ func (s *supervisor) ring() {
 		s.set(alarmDestroy, s.cfg.grace())
 	case alarmDestroy:
 		s.box.destroy()
+	case alarmLinger:
+		s.giveUp()
 	}
+}
+
+// lingerFor is how long processes that a command leaves behind may take to end once
+// they are killed. The kernel may have much of their memory to give back first, or
+// wait for a disk.
+const lingerFor = 10 * time.Second
+
+// linger takes in that a stage has ended and that others of it are being killed. A
+// run that is being ended has its own alarms.
+func (s *supervisor) linger(r record) {
+	if !s.ending {
+		s.last = r
+		s.set(alarmLinger, lingerFor)
+	}
+}
+
+// giveUp leaves behind who cannot be killed. How the stage went is known.
+func (s *supervisor) giveUp() {
+	s.status.Left = s.box.left()
+	s.exit(s.last)
+	s.over, s.ending = true, true
+	s.box.destroy()
 }
 
 // note takes in what process 1 reports.
@@ -183,12 +213,14 @@ func (s *supervisor) note(r record) {
 		s.exit(r)
 	case recordStopped:
 		s.suspend(r)
+	case recordLingers:
+		s.linger(r)
 	}
 }
 
 // exit takes in the end of a stage.
 func (s *supervisor) exit(r record) {
-	if s.alarm == alarmTimeout {
+	if s.alarm == alarmTimeout || s.alarm == alarmLinger {
 		s.clock.Stop()
 		s.alarm = alarmNone
 	}

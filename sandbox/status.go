@@ -21,6 +21,9 @@ type Status struct {
 	// kernel, for a network share that does not answer, say, and ends when that
 	// is over. It runs nothing any more.
 	Stuck bool
+	// Left are the processes that were still there when the sandbox was given up, as
+	// far as that could be told.
+	Left []Remnant
 	// Struck are the limits that struck before the command had ended, which was
 	// then ended because of them; in the order in which they were noticed.
 	Struck []Limit
@@ -41,6 +44,13 @@ type Status struct {
 	// Prepare is the time that making the sandbox took, Run is that of the
 	// command alone.
 	Prepare, Run time.Duration
+}
+
+// Remnant is a process that cannot be ended.
+type Remnant struct {
+	PID     int    // as whoever called [Run] sees it
+	Command string // the name of its program, as the kernel shortens it
+	Waits   string // the function of the kernel that it waits in; "" when that is not told
 }
 
 // StepStatus is how a set-up or a tear-down went.

@@ -23,6 +23,7 @@ func TestPayloadsOnANetworkShare(t *testing.T) {
 		"an edit makes another payload":        editIsSeen,
 		"hangs before the run":                 hangsBefore,
 		"hangs in the middle of a run":         hangsInARun,
+		"hangs after the command":              hangsAfter,
 		"hangs in the middle of a copy":        hangsInACopy,
 		"goes away in the middle of a copy":    goesInACopy,
 		"goes away in the middle of a run":     goesInARun,
@@ -110,6 +111,28 @@ func hangsInARun(n *netShare) {
 		n.Errorf("of the run is left %v, %v", left, err)
 	}
 	n.larder(n.run("--", "cat", "sdk/bin/greet")...)
+}
+
+// hangsAfter: what the command leaves behind waits for the share. The run ends with
+// the command's code, and takes nothing that may still be written to.
+func hangsAfter(n *netShare) {
+	b := n.begin(n.run("--mutable", "c=cache,publish=0,7", "--", "sh", "-c",
+		"echo x >cache/x; cat sdk/bin/greet; (while test -e sdk/bin/greet; do :; done) >/dev/null 2>&1 & sleep 2; exit 7")...)
+	n.says(b, b.out, "hello")
+	n.signal(syscall.SIGSTOP)
+	code := n.end(b, bounded)
+	for _, want := range []string{"warning: process ", " (sh, in ", "it waits in the kernel", "no cache was updated and the result was not kept"} {
+		if said := b.said.String(); code != 7 || !strings.Contains(said, want) {
+			n.Errorf("the run ended with %d, and without %q: %s", code, want, said)
+		}
+	}
+	n.signal(syscall.SIGCONT)
+	if text := n.larder("run", "--no-cache", "--mutable", "c=cache", "--", "ls", "cache"); text != "" {
+		n.Errorf("the cache holds %q", text)
+	}
+	if left, err := os.ReadDir(filepath.Join(n.store, "runs-v1")); err != nil || len(left) > 0 {
+		n.Errorf("of the run is left %v, %v", left, err)
+	}
 }
 
 // copies begins a copy and stops the share in the middle of it.

@@ -39,6 +39,9 @@ func (a *attempt) capture(ctx context.Context) error {
 			}
 			all = append(all, below...)
 		}
+		if a.status.Stuck {
+			return nil // judge has said that the result is not kept
+		}
 		root, err := a.storeTree(ctx, "", all)
 		if err != nil {
 			a.trouble("the result was not kept", err)

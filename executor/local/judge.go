@@ -2,6 +2,7 @@ package local
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"syscall"
@@ -83,7 +84,8 @@ func (a *attempt) judgeLimits() {
 		a.hit(action.LimitTimeout)
 	}
 	if a.status.Stuck {
-		a.warn("a process of the command was killed and is still there: it waits in the kernel, mostly for a network share that does not answer, and ends when that does")
+		a.warn("%s was killed and is still there: it waits in the kernel, mostly for a network share that does not answer, and ends when that does%s",
+			remnants(a.status.Left), a.givenUp())
 	}
 	for _, limit := range a.status.Loose {
 		text := looseText(limit)
@@ -92,6 +94,31 @@ func (a *attempt) judgeLimits() {
 		}
 		a.warn("%s; larder doctor says what it takes", text)
 	}
+}
+
+// remnants names who cannot be ended.
+func remnants(left []sandbox.Remnant) string {
+	if len(left) == 0 {
+		return "a process of the command"
+	}
+	var names []string
+	for _, one := range left[:min(len(left), 5)] {
+		waits := ""
+		if one.Waits != "" {
+			waits = ", in " + one.Waits
+		}
+		names = append(names, fmt.Sprintf("%d (%s%s)", one.PID, one.Command, waits))
+	}
+	return "process " + strings.Join(names, ", ") + " of the command"
+}
+
+// givenUp says what a run does without whose private layers somebody may still
+// write to.
+func (a *attempt) givenUp() string {
+	if len(a.checkouts) > 0 {
+		return "; it may write until then, so no cache was updated and the result was not kept"
+	}
+	return "; it may write until then, so the result was not kept"
 }
 
 func (a *attempt) hit(limit string) {

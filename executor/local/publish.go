@@ -70,8 +70,12 @@ func (a *attempt) end(ctx context.Context, c checkout) named.Outcome {
 }
 
 // publishes: a command that was ended from outside has left its caches in a
-// state that nobody vouches for, whatever the policy says.
+// state that nobody vouches for, whatever the policy says, and what it has left behind
+// may still write to them.
 func (a *attempt) publishes(policy caches.PublishPolicy) bool {
+	if a.status.Stuck {
+		return false
+	}
 	switch a.result.Status {
 	case action.StatusOK, action.StatusFailed:
 		return policy.Allows(a.result.ExitCode)
