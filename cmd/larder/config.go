@@ -136,6 +136,9 @@ func readSettings(path, root string) (settings, error) {
 		return settings{}, fmt.Errorf("read the configuration: %w", err)
 	}
 	var one settings
+	if len(data) == 0 {
+		return one, nil // mostly there is none, and the decoder takes its time to find nothing
+	}
 	decoder := toml.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&one); err != nil {
