@@ -3,6 +3,7 @@ package executor
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -219,5 +220,38 @@ func TestAnswersOfAChangedMachineAreNotKept(t *testing.T) {
 	b.run(t, action.Spec{}, readWrite())
 	if len(b.records.kept) != 1 {
 		t.Errorf("%d records after a run that changed nothing, want 1", len(b.records.kept))
+	}
+}
+
+// TestWhyACommandHasToRunIsTold: before it runs, and not when it does not.
+func TestWhyACommandHasToRunIsTold(t *testing.T) {
+	b := newBench(t, &runner{})
+	var told []Missed
+	ask := func(policy ResultPolicy, input Input) {
+		request := Request{Results: policy, Missed: func(m Missed) { told = append(told, m) }}
+		request.Streams.Input = input
+		if got := b.run(t, action.Spec{}, request); got.err != nil {
+			t.Fatal(got.err)
+		}
+	}
+	for _, policy := range []ResultPolicy{{}, {Write: true}, {Read: true, Write: true}} {
+		ask(policy, Input{})
+	}
+	clear(b.records.kept)
+	ask(ResultPolicy{Read: true, Write: true}, Input{})
+	ask(ResultPolicy{Read: true, Write: true}, Input{})
+	var reasons []results.Reason
+	for _, m := range told {
+		reasons = append(reasons, m.Reason)
+		if m.Key.Digest.IsZero() != (m.Reason == results.NotAsked) || m.Inputs == nil {
+			t.Errorf("%+v", m)
+		}
+	}
+	if want := []results.Reason{results.NotAsked, results.NotRead, results.Absent}; !slices.Equal(reasons, want) {
+		t.Errorf("told %v, want %v", reasons, want)
+	}
+	key, inputs, err := b.line.Identify(t.Context(), Request{Action: &action.Action{Argv: []string{"tool"}, Network: action.NetworkNone, Root: b.root}})
+	if err != nil || key.Digest != told[2].Key.Digest || inputs.Root != told[2].Inputs.Root || b.runner.runs != 3 {
+		t.Errorf("identified %s, %v; the run had %s, and there were %d", key.Digest, err, told[2].Key.Digest, b.runner.runs)
 	}
 }
