@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -34,6 +35,11 @@ type run struct {
 }
 
 func (e *Executor) begin(request Request) *run {
+	for _, stream := range []*io.Writer{&request.Streams.Stdout, &request.Streams.Stderr} {
+		if *stream == nil {
+			*stream = io.Discard
+		}
+	}
 	return &run{executor: e, request: request, began: time.Now(), timings: map[action.Step]float64{}, blobs: e.blobs}
 }
 

@@ -11,7 +11,7 @@ import (
 // Streams is where the command reads and writes.
 type Streams struct {
 	Input  Input
-	Stdout io.Writer
+	Stdout io.Writer // nil: what is printed is only kept
 	Stderr io.Writer
 	// Direct, when set, is handed to the command as its standard output and
 	// error without being captured: for an interactive tool whose result is

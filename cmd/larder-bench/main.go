@@ -64,6 +64,7 @@ func measures() []measure {
 		{"list", listOfCaches},
 		{"merge", mergeAgainstLinks},
 		{"build", graphs},
+		{"worker", throughWorker},
 		{"memory", peakMemory}, // last: the disk is busy for a while after it
 	}
 }

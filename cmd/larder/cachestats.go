@@ -10,6 +10,7 @@ import (
 
 	"larder/caches/journal"
 	"larder/caches/upkeep"
+	"larder/executor/local"
 )
 
 func cacheStatsCommand() *cli.Command {
@@ -123,13 +124,13 @@ func (t *table) label(word string) {
 // withLocal puts the local results into the list also when nobody has asked
 // them yet.
 func withLocal(tallies []journal.Tally) []journal.Tally {
-	local := journal.ResultsSubject(localResults)
+	subject := journal.ResultsSubject(local.ResultsName)
 	for _, tally := range tallies {
-		if tally.Subject == local {
+		if tally.Subject == subject {
 			return tallies
 		}
 	}
-	return append(tallies, journal.Tally{Subject: local, Counts: journal.Counts{}})
+	return append(tallies, journal.Tally{Subject: subject, Counts: journal.Counts{}})
 }
 
 func (w *workshop) describeResults(tally journal.Tally) resultsStats {
@@ -140,7 +141,7 @@ func (w *workshop) describeResults(tally journal.Tally) resultsStats {
 	if asked := one.Hits + one.Misses; asked > 0 {
 		one.HitRatio = float64(one.Hits) / float64(asked)
 	}
-	if tally.Subject == journal.ResultsSubject(localResults) {
+	if tally.Subject == journal.ResultsSubject(local.ResultsName) {
 		one.MemoryBytes = upkeep.Measure(w.layout.Results()).Bytes
 	}
 	return one

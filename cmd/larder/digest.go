@@ -50,7 +50,7 @@ func digestScan(ctx context.Context, command *cli.Command) error {
 	if len(patterns) == 0 {
 		patterns = []string{"."}
 	}
-	file := shop.indexFile(root)
+	file := shop.store().IndexFile(root)
 	index := digest.LoadIndex(file, shop.blobs.Function())
 	tree, err := digest.Scan(ctx, root, digest.ScanOptions{Function: shop.blobs.Function(), Patterns: patterns, Index: index})
 	if err != nil {

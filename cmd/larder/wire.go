@@ -13,7 +13,6 @@ import (
 	"larder/caches/journal"
 	"larder/caches/named"
 	"larder/caches/payload"
-	"larder/caches/results"
 	"larder/digest"
 	"larder/executor"
 	"larder/executor/local"
@@ -23,9 +22,6 @@ import (
 // of it after the signal itself, and half after a SIGTERM. A time-out goes to the
 // SIGTERM at once.
 const grace = 5 * time.Second
-
-// localResults is the name of the results in the store, in counts and the log.
-const localResults = "local"
 
 // workshop is an opened store with what works on it.
 type workshop struct {
@@ -65,10 +61,6 @@ func openForRun(command *cli.Command, root string) (*workshop, error) {
 	if err != nil {
 		return nil, err
 	}
-	layout, broken := caches.OpenLayout(folder)
-	if broken != nil && !caches.IsFault(broken) {
-		return nil, broken
-	}
 	fn, err := digestFunction(configured)
 	if err != nil {
 		return nil, err
@@ -81,8 +73,11 @@ func openForRun(command *cli.Command, root string) (*workshop, error) {
 	if err != nil {
 		return nil, err
 	}
-	to := journal.Open(layout)
-	return &workshop{configured, layout, to, cas.Open(layout, fn), named.Open(layout, to), payload.Open(layout, to), broken, detached, kind, nil, 0}, nil
+	store, broken := local.OpenStore(folder, fn)
+	if store == nil {
+		return nil, broken
+	}
+	return &workshop{configured, store.Layout, store.Journal, store.Blobs, store.Named, store.Payloads, broken, detached, kind, nil, 0}, nil
 }
 
 func digestFunction(configured settings) (digest.Function, error) {
@@ -102,35 +97,29 @@ func digestFunction(configured settings) (digest.Function, error) {
 
 // executor wires the pipeline around a runner.
 func (w *workshop) executor(runner executor.Runner) *executor.Executor {
-	inputs := executor.Inputs{
-		Function: w.blobs.Function(), Trees: w.blobs, Indexes: w.indexes, IndexFile: w.indexFile,
-		WriteIndex: func(file string, data []byte) error { return w.layout.WriteFile(file, data, 0o644) },
-	}
-	kept := results.NewCounted(localResults, results.NewChecked(results.NewFiles(w.layout), w.blobs), w.journal)
-	return executor.New(inputs, runner, kept, w.blobs)
+	store := w.store()
+	return executor.New(store.Inputs(), runner, store.Results(), store.Blobs)
+}
+
+// store is what a program without a user would have of it.
+func (w *workshop) store() *local.Store {
+	return &local.Store{Layout: w.layout, Journal: w.journal, Blobs: w.blobs, Named: w.named, Payloads: w.payloads, Indexes: w.indexes}
 }
 
 // runner runs actions on this machine as its caller sees it.
 func (w *workshop) runner() *local.Runner {
 	home, _ := os.UserHomeDir()
 	program, _ := os.Executable() // without it a script looks along PATH
-	return local.New(local.Config{
-		Layout: w.layout, Blobs: w.blobs, Named: w.named, Journal: w.journal,
-		Payloads: w.payloads, CopyPayload: w.copyInBackground, LookPayload: lookPayload,
-		Path: filepath.SplitList(os.Getenv("PATH")), Home: home, Env: os.Getenv,
-		ProgramIndex: w.indexFile("programs"), Indexes: w.indexes, Ahead: w.ahead, Grace: grace / 2, Program: program,
-		Spares: []string{os.TempDir(), "/dev/shm"}, Broken: w.broken, Untended: !w.background, Sandbox: w.sandbox,
-	})
+	config := w.store().Config()
+	config.CopyPayload, config.LookPayload = w.copyInBackground, lookPayload
+	config.Path, config.Home, config.Env = filepath.SplitList(os.Getenv("PATH")), home, os.Getenv
+	config.Ahead = w.ahead
+	config.Grace, config.Program = grace/2, program
+	config.Spares, config.Broken = []string{os.TempDir(), "/dev/shm"}, w.broken
+	config.Untended, config.Sandbox = !w.background, w.sandbox
+	return local.New(config)
 }
 
 // saveIndexes writes the indexes that are kept in memory. They are advice: when one
 // cannot be written the next scan is slower.
-func (w *workshop) saveIndexes() {
-	_ = w.indexes.Save(func(file string, data []byte) error { return w.layout.WriteFile(file, data, 0o644) })
-}
-
-// indexFile names the stat index of a root.
-func (w *workshop) indexFile(root string) string {
-	name := digest.Of(digest.BLAKE3, []byte(root)).Hash()[:32]
-	return filepath.Join(w.layout.Index(), w.blobs.Function().String()+"-"+name+w.layout.Owner())
-}
+func (w *workshop) saveIndexes() { _ = w.store().SaveIndexes() }

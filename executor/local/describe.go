@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"larder/caches/payload"
 	"larder/digest"
@@ -101,15 +103,30 @@ func (f found) folders() []string {
 	return folders
 }
 
+// hostFresh is how long the state of the host's packages is taken as it was seen, by
+// a runner that keeps its indexes. Such a runner may live for days.
+const hostFresh = time.Second
+
+// hostSeen is that state, for many actions.
+type hostSeen struct {
+	mu    sync.Mutex
+	state string
+	when  time.Time
+}
+
 // hostState is the state of what the host has installed. A runner that keeps its
-// indexes takes it once, for all actions: what is installed later is noticed
-// after the action, when the state is taken again.
+// indexes takes it once for all actions of a moment: what is installed then is
+// noticed after the action, when the state is taken again.
 func (r *Runner) hostState(index *digest.Index) string {
 	if r.config.Indexes == nil {
 		return packageState(index)
 	}
-	r.host.Do(func() { r.hostIs = packageState(index) })
-	return r.hostIs
+	r.host.mu.Lock()
+	defer r.host.mu.Unlock()
+	if now := time.Now(); now.Sub(r.host.when) > hostFresh {
+		r.host.state, r.host.when = packageState(index), now
+	}
+	return r.host.state
 }
 
 func toolStates(ctx context.Context, seen found, index *digest.Index, host func() string) ([]action.Property, error) {

@@ -91,3 +91,17 @@ func TestInstallingChangesAFolder(t *testing.T) {
 		}
 	}
 }
+
+// TestTheStateOfTheHostGetsOld: a runner that lives for long looks again.
+func TestTheStateOfTheHostGetsOld(t *testing.T) {
+	r := New(Config{Indexes: digest.NewIndexes()})
+	index := digest.NewIndex(digest.BLAKE3)
+	r.host = hostSeen{state: "of this moment", when: time.Now().Add(time.Hour)}
+	if got := r.hostState(index); got != "of this moment" {
+		t.Errorf("looked again: %s", got)
+	}
+	r.host.when = time.Now().Add(-2 * hostFresh)
+	if got := r.hostState(index); got != packageState(index) {
+		t.Errorf("went by what was seen long ago: %s", got)
+	}
+}

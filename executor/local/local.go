@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -43,7 +42,7 @@ type Config struct {
 	// [payload.Look]. What is on another machine may answer late or never, so it
 	// has to return when its context ends.
 	LookPayload func(ctx context.Context, path string) (payload.Source, error)
-	// Path, Home and Env describe the caller: where its programs are.
+	// Path, Home and Env describe the caller: where its programs are. Env may be nil.
 	Path []string
 	Home string
 	Env  func(name string) string
@@ -77,13 +76,15 @@ type Config struct {
 type Runner struct {
 	config Config
 	begun  atomic.Pointer[early] // by Begin, until its action is described
-	host   sync.Once             // see hostState
-	hostIs string
+	host   hostSeen
 	ready  ready
 }
 
 // New returns a runner.
 func New(config Config) *Runner {
+	if config.Env == nil {
+		config.Env = func(string) string { return "" }
+	}
 	r := &Runner{config: config}
 	if config.Indexes != nil {
 		r.ready.most = config.Ahead
