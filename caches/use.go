@@ -170,11 +170,33 @@ func (l Layout) Leave() {
 	l.use.epoch, l.use.all = nil, nil
 }
 
+// Renew says that this process uses nothing of the store at this moment, and takes
+// part in the present epoch from here on: what it had looked up before may be cleaned
+// away. It is for processes that live for long, or nothing would be cleaned away
+// beside them. It holds for every copy of the layout.
+func (l Layout) Renew() {
+	if l.use == nil {
+		return
+	}
+	fresh := l.enter()
+	l.use.mu.Lock()
+	defer l.use.mu.Unlock()
+	if l.use.epoch == nil || fresh.epoch == nil {
+		fresh.epoch.Close() // nil is no harm
+		return
+	}
+	l.use.epoch.Close()
+	l.use.all.Close()
+	l.use.epoch, l.use.all, l.use.since = fresh.epoch, nil, fresh.since
+}
+
 // since is the beginning of this process's epoch.
 func (l Layout) since() time.Time {
 	if l.use == nil {
 		return time.Time{}
 	}
+	l.use.mu.Lock()
+	defer l.use.mu.Unlock()
 	return l.use.since
 }
 

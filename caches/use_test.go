@@ -87,6 +87,36 @@ func TestWhatALiveProcessUsedIsInUse(t *testing.T) {
 	}
 }
 
+// TestWhoLivesForLongHoldsOnlyWhatItUsesNow: else nothing could be cleaned beside it.
+func TestWhoLivesForLongHoldsOnlyWhatItUsesNow(t *testing.T) {
+	run := open(t)
+	cleaner := again(t, run)
+	cleaner.Leave()
+	path := old(t, run, "file", time.Now().Add(-7*24*time.Hour))
+	if _, err := run.Hold(path); err != nil {
+		t.Fatal(err)
+	}
+	if before := nextEpoch(t, cleaner); lastUsed(t, path).Before(before) {
+		t.Fatal("what a live process uses counts as unused")
+	}
+	run.Renew()
+	time.Sleep(10 * time.Millisecond) // the clock of the kernel's time stamps ticks slowly
+	if before := nextEpoch(t, cleaner); !lastUsed(t, path).Before(before) {
+		t.Error("it counts as used although nobody uses it any more")
+	}
+	if _, err := run.Hold(path); err != nil {
+		t.Fatal(err)
+	}
+	if before := nextEpoch(t, cleaner); lastUsed(t, path).Before(before) {
+		t.Error("what it uses since then counts as unused")
+	}
+	run.Leave()
+	run.Renew()
+	if run.use.epoch != nil {
+		t.Error("who has left came back")
+	}
+}
+
 func TestHoldingWhatIsNotThere(t *testing.T) {
 	layout := open(t)
 	if _, err := layout.Hold(filepath.Join(layout.CAS(), "nothing")); !errors.Is(err, fs.ErrNotExist) {

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
 	"syscall"
+	"time"
 
 	"github.com/urfave/cli/v3"
 
@@ -76,7 +78,7 @@ func serveLines(ctx context.Context, command *cli.Command, o *workerOptions) err
 	ctx, passed, stop := relaySignals(ctx)
 	defer stop()
 	w := worker.New(worker.Config{
-		Jobs: o.atOnce(), Queue: o.queue, Line: longestLine, Grace: grace / 2, Do: s.do,
+		Jobs: o.atOnce(), Queue: o.queue, Line: longestLine, Grace: grace / 2, Do: s.do, Idle: s.rest,
 	}, os.Stdout)
 	ended := make(chan syscall.Signal, 1) // by the first of them
 	go func() {
@@ -110,7 +112,9 @@ type serving struct {
 	runner *local.Runner
 	line   *executor.Executor
 	policy executor.ResultPolicy
-	base   string // absolute
+	base   string       // absolute
+	using  sync.RWMutex // read: an action is under way
+	rested time.Time
 }
 
 func newServing(command *cli.Command, o *workerOptions) (*serving, error) {
@@ -118,7 +122,7 @@ func newServing(command *cli.Command, o *workerOptions) (*serving, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the current directory: %w", err)
 	}
-	s := &serving{base: absolute(here, cmp.Or(o.root, here))}
+	s := &serving{base: absolute(here, cmp.Or(o.root, here)), rested: time.Now()}
 	if err := checkRoot(s.base); err != nil {
 		return nil, err
 	}
@@ -140,6 +144,8 @@ func newServing(command *cli.Command, o *workerOptions) (*serving, error) {
 
 // do is [perform] for one of many.
 func (s *serving) do(ctx context.Context, task worker.Task) (*action.Result, error) {
+	s.using.RLock()
+	defer s.using.RUnlock()
 	request, err := s.request(ctx, task)
 	if err != nil {
 		return refused(), err
@@ -152,6 +158,22 @@ func (s *serving) do(ctx context.Context, task worker.Task) (*action.Result, err
 		s.shop.leaveWork()
 	}
 	return result, err
+}
+
+// restEvery is how often a worker that has nothing to do does what is due in a long
+// life.
+const restEvery = time.Minute
+
+// rest saves what was learnt of files, and lets go of what was used. It does
+// nothing while an action is under way.
+func (s *serving) rest() {
+	if time.Since(s.rested) < restEvery || !s.using.TryLock() {
+		return
+	}
+	defer s.using.Unlock()
+	s.rested = time.Now()
+	s.shop.saveIndexes()
+	s.shop.layout.Renew()
 }
 
 // request checks what was asked for.

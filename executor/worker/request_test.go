@@ -188,7 +188,9 @@ func TestTheIDOfAWrongLine(t *testing.T) {
 // what is refused has a reason.
 func FuzzParse(f *testing.F) {
 	for line := range wrongLines() {
-		f.Add([]byte(line))
+		if len(line) < 1000 { // long ones are slow to vary
+			f.Add([]byte(line))
+		}
 	}
 	for _, line := range rightLines() {
 		f.Add([]byte(line))
