@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"larder/digest"
+	"larder/executor/local"
 	"larder/executor/worker"
 )
 
@@ -249,5 +251,28 @@ func TestWhenUnread(t *testing.T) {
 	case <-told:
 	case <-time.After(patience):
 		t.Error("nobody was told that the reader is gone")
+	}
+}
+
+// TestAWorkerRestsWhenNothingIsUnderWay, and not all the time.
+func TestAWorkerRestsWhenNothingIsUnderWay(t *testing.T) {
+	store, err := local.OpenStore(t.TempDir(), digest.BLAKE3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	longAgo := time.Now().Add(-2 * restEvery)
+	s := &serving{shop: &workshop{layout: store.Layout, blobs: store.Blobs, indexes: digest.NewIndexes()}, rested: longAgo}
+	s.using.RLock()
+	if s.rest(); s.rested != longAgo {
+		t.Error("it rested beside an action")
+	}
+	s.using.RUnlock()
+	s.rest()
+	first := s.rested
+	if first == longAgo {
+		t.Error("it did not rest")
+	}
+	if s.rest(); s.rested != first {
+		t.Error("it rested twice in a moment")
 	}
 }
