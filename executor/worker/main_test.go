@@ -121,7 +121,14 @@ func (s *shop) end(id string) {
 // close ends the input, and returns what Serve did.
 func (s *shop) close() error {
 	s.in.Close()
-	return <-s.done
+	return s.served()
+}
+
+// served returns what Serve did, once all answers have come.
+func (s *shop) served() error {
+	err := <-s.done
+	synctest.Wait()
+	return err
 }
 
 func run(id string) string  { return fmt.Sprintf(`{"id":%q,"spec":{"argv":["tool"]}}`, id) }

@@ -120,7 +120,7 @@ func TestReadingStopsWhenTheQueueIsFull(t *testing.T) {
 		for i := range 100 {
 			s.end(fmt.Sprint(i))
 		}
-		if err := <-s.done; err != nil || len(s.answers) != 100 {
+		if err := s.served(); err != nil || len(s.answers) != 100 {
 			t.Errorf("%v, %d answers", err, len(s.answers))
 		}
 	})
@@ -146,7 +146,7 @@ func TestNothingGoesOnWhileAnswersAreNotRead(t *testing.T) {
 			t.Fatalf("%d began", len(s.begun))
 		}
 		s.w.Stop(syscall.SIGTERM)
-		if err := <-s.done; err != nil {
+		if err := s.served(); err != nil {
 			t.Error(err)
 		}
 		s.in.Close()
@@ -160,7 +160,7 @@ func TestStopAnswersEverything(t *testing.T) {
 		s.ask(run("a"), run("b"), run("c"), run("d"), run("e"), run("f"))
 		s.w.Stop(syscall.SIGINT)
 		s.w.Stop(syscall.SIGTERM)
-		if err := <-s.done; err != nil {
+		if err := s.served(); err != nil {
 			t.Error(err)
 		}
 		synctest.Wait()
@@ -184,7 +184,7 @@ func TestStopWithoutAReader(t *testing.T) {
 		s.ask(run("a"), run("b"), run("c"))
 		begin := time.Now()
 		s.w.Stop(syscall.SIGTERM)
-		if err := <-s.done; !errors.Is(err, ErrUnread) || time.Since(begin) != lastWords {
+		if err := s.served(); !errors.Is(err, ErrUnread) || time.Since(begin) != lastWords {
 			t.Errorf("after %s: %v", time.Since(begin), err)
 		}
 		if len(s.finish) > 0 {
@@ -201,7 +201,7 @@ func TestAReaderThatIsGoneStopsEverything(t *testing.T) {
 		s.ask(run("a"), run("b"), run("c"))
 		s.out.Close()
 		s.end("b")
-		if err := <-s.done; !errors.Is(err, ErrUnwritten) || !errors.Is(err, io.ErrClosedPipe) {
+		if err := s.served(); !errors.Is(err, ErrUnwritten) || !errors.Is(err, io.ErrClosedPipe) {
 			t.Errorf("said %v", err)
 		}
 		if len(s.begun) != 2 || len(s.finish) > 0 {
@@ -219,7 +219,7 @@ func TestInputThatCannotBeRead(t *testing.T) {
 		s.in.CloseWithError(syscall.EIO)
 		synctest.Wait()
 		s.end("a")
-		if err := <-s.done; !errors.Is(err, syscall.EIO) || len(s.answers) != 1 {
+		if err := s.served(); !errors.Is(err, syscall.EIO) || len(s.answers) != 1 {
 			t.Errorf("said %v, %d answers", err, len(s.answers))
 		}
 	})
@@ -242,7 +242,7 @@ func TestAnyOrderOfRequestsCancelsAndEnds(t *testing.T) {
 				s.in.Close()
 				s.endAll()
 			}
-			if err := <-s.done; err != nil {
+			if err := s.served(); err != nil {
 				rt.Errorf("said %v", err)
 			}
 			s.in.Close()
