@@ -34,7 +34,7 @@ const (
 func wire() []string {
 	return []string{
 		"caches", "caches/archive", "caches/cas", "caches/journal", "caches/layers", "caches/named", "caches/payload", "caches/results", "caches/upkeep",
-		"digest", "executor", "executor/action", "executor/action/compare", "executor/explain", "executor/local", "executor/plan", "executor/plan/mypyplan", "executor/plan/progress", "executor/preset", "executor/worker", "sandbox",
+		"digest", "executor", "executor/action", "executor/action/compare", "executor/explain", "executor/local", "executor/plan", "executor/plan/mypyplan", "executor/plan/progress", "executor/plan/report", "executor/preset", "executor/worker", "sandbox",
 	}
 }
 
@@ -77,6 +77,7 @@ func allowedArrows() map[string]arrows {
 		"executor/plan":           {[]string{"caches/results", "digest", "executor", "executor/action", "executor/action/compare"}, "a graph is scheduled over the pipeline, whatever runs behind it"},
 		"executor/worker":         {[]string{"executor/action"}, "it is a protocol; how an action is run is for its caller to say"},
 		"executor/plan/mypyplan":  {[]string{"executor/action", "executor/plan"}, "it writes a plan; what a tool needs is no matter of those that run it"},
+		"executor/plan/report":    {nil, "it shows what it is given; where that comes from is decided above"},
 		"executor/plan/progress":  {[]string{"executor/plan"}, "it tells how far a build is; who shows that is decided above"},
 		"cmd/larder/console":      {nil, "it sees text and a terminal; what the text says is decided above"},
 		"executor/server":         {append(below(), "executor/local", "executor/remote", "executor/plan"), upwards + "a server is wired by a command"},

@@ -26,6 +26,7 @@ type buildOptions struct {
 	runOptions
 	jobs      int
 	keepGoing bool
+	report    string
 }
 
 func buildCommand() *cli.Command {
@@ -44,6 +45,7 @@ func buildCommand() *cli.Command {
 			&cli.BoolFlag{Name: "keep-going", Aliases: []string{"k"}, Destination: &o.keepGoing, Usage: "after a failure, run all that does not need what failed"},
 			textFlag("json", &o.json, "write a record of each action to `FILE` as it ends, one a line (-: standard output)"),
 			textFlag("trace", &o.trace, "write what took how long to `FILE`, as Chrome trace events"),
+			textFlag("report", &o.report, "write a page for a browser to `FILE`: when what ran, and why"),
 			textFlag("output-to", &o.outputTo, "write outputs to `DIR` instead; none keeps only their digests"),
 			textFlag("results", &o.results, "`USE` of kept results: off, read, write or read-write (the default)"),
 			&cli.BoolFlag{Name: "no-cache", Destination: &o.noCache, Usage: "the same as --results off"},
@@ -56,6 +58,15 @@ func buildCommand() *cli.Command {
 			return build(ctx, command, o)
 		},
 	}
+}
+
+// files are the files that larder writes for the user while it builds.
+func (o *buildOptions) files(here string) []string {
+	files := o.ownFiles(here)
+	if o.report != "" {
+		files = append(files, absolute(here, o.report))
+	}
+	return files
 }
 
 func someJobs(_ context.Context, _ *cli.Command, n int) error {
@@ -88,7 +99,7 @@ func build(ctx context.Context, command *cli.Command, o *buildOptions) error {
 	if b.leaves {
 		defer b.shop.leaveWork()
 	}
-	if err := b.close(); err != nil {
+	if err := errors.Join(b.close(), b.page.write(b, reports, begin)); err != nil {
 		complain(err)
 		_ = b.sum(reports, time.Since(begin))
 		return exitCode(codeFailed)
@@ -112,6 +123,7 @@ type building struct {
 	spools  []spool // by node
 	tracks  []*track
 	trace   *tracer
+	page    *page
 	records *records
 	history plan.History
 	past    string             // its file
@@ -170,6 +182,9 @@ func (b *building) open(planFile string) (err error) {
 	text, _ := os.ReadFile(b.past) // it is advice
 	b.history = plan.ParseHistory(text)
 	if b.records, err = newRecords(b.options.json); err != nil {
+		return err
+	}
+	if b.page, err = newPage(b.options.report, planFile, len(b.graph.Nodes)); err != nil {
 		return err
 	}
 	b.trace, err = newTracer(b.options.trace)
@@ -239,7 +254,7 @@ func (b *building) prepare(ctx context.Context, here string, targets []string) e
 	home, _ := os.UserHomeDir()
 	roots := map[string]error{}
 	b.wanted = b.graph.Wanted(targets...)
-	b.graph.HideOutputs(b.options.ownFiles(here)...)
+	b.graph.HideOutputs(b.options.files(here)...)
 	for _, i := range b.order {
 		node := &b.graph.Nodes[i]
 		if node.Action == nil {

@@ -36,6 +36,20 @@ func (b *backlog) Write(data []byte) (int, error) {
 	return b.file.Write(data)
 }
 
+// tail is at most the last n bytes.
+func (b *backlog) tail(n int64) string {
+	if b.file == nil {
+		return string(b.start.Bytes()[max(b.start.Len()-int(n), 0):])
+	}
+	size, err := b.file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return ""
+	}
+	end := make([]byte, min(n, size))
+	read, _ := b.file.ReadAt(end, size-int64(len(end)))
+	return string(end[:read])
+}
+
 // isEmpty reports whether nothing was written.
 func (b *backlog) isEmpty() bool { return b.file == nil && b.start.Len() == 0 }
 

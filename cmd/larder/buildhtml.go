@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"larder/executor/plan"
+	"larder/executor/plan/report"
+)
+
+// page gathers what larder build --report writes. A nil *page gathers nothing.
+type page struct {
+	file  *os.File
+	said  []string // by node, the end of what it said
+	title string
+}
+
+// newPage begins the file at path; without a path there is no page.
+func newPage(path, plan string, nodes int) (*page, error) {
+	if path == "" {
+		return nil, nil
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("write the report: %w", err)
+	}
+	return &page{file: file, said: make([]string, nodes), title: "larder build " + filepath.Base(plan)}, nil
+}
+
+// mostShown is how much of a stream is in a report.
+const mostShown = 8 << 10
+
+// note keeps the end of what an action said, before it is printed.
+func (p *page) note(i int, said *spool) {
+	if p != nil {
+		p.said[i] = said.stdout.tail(mostShown) + said.stderr.tail(mostShown)
+	}
+}
+
+// write writes the page of a build that has ended.
+func (p *page) write(b *building, reports []plan.Report, began time.Time) error {
+	if p == nil {
+		return nil
+	}
+	chain, longest := b.graph.Longest(reports)
+	isLongest := map[int]bool{}
+	for _, i := range chain {
+		isLongest[i] = true
+	}
+	whole := &report.Build{Title: p.title, Began: began.Format(time.DateTime), MS: milliseconds(time.Since(began)), ChainMS: milliseconds(longest)}
+	if why := b.whyText(); why != "" {
+		whole.Summary = append(whole.Summary, "why they ran: "+why)
+	}
+	for _, one := range reports {
+		shown := p.action(b, one, began)
+		shown.Chain = isLongest[one.Node]
+		whole.Actions = append(whole.Actions, shown)
+	}
+	err := report.Write(p.file, whole)
+	if closed := p.file.Close(); err == nil && closed != nil {
+		err = fmt.Errorf("write the report: %w", closed)
+	}
+	return err
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// action is one action as the page shows it.
+func (p *page) action(b *building, one plan.Report, began time.Time) report.Action {
+	shown := report.Action{
+		Name: b.name(one.Node), State: string(one.State), MS: milliseconds(one.Duration),
+		Why: b.reasons[one.Node], Output: p.said[one.Node],
+	}
+	if !one.Start.IsZero() {
+		shown.Start = milliseconds(one.Start.Sub(began))
+	}
+	if one.State == plan.Skipped {
+		shown.Why = "it needs " + b.name(one.For)
+	}
+	if one.Err != nil {
+		shown.Problem = one.Err.Error()
+	}
+	for _, need := range b.graph.Nodes[one.Node].Needs {
+		shown.Needs = append(shown.Needs, b.name(need))
+	}
+	if result := one.Result; result != nil {
+		shown.Key, shown.Warns = result.Key, warningsOf(result)
+		shown.Exit = fmt.Sprintf("%s, exit code %d, kept result: %s", result.Status, result.ExitCode, result.Cached)
+		for _, cache := range result.Caches {
+			shown.Caches = append(shown.Caches, fmt.Sprintf("%s: %s, %d added, %d changed, %d removed", cache.Name, cache.Outcome, cache.Added, cache.Changed, cache.Removed))
+		}
+	}
+	return shown
+}
