@@ -109,7 +109,7 @@ func oneCache(command *cli.Command) (*workshop, named.Row, error) {
 		return nil, named.Row{}, err
 	}
 	name := command.Args().First()
-	rows = slices.DeleteFunc(rows, func(row named.Row) bool { return row.ID != name && row.Ref.Name.String() != name })
+	rows = called(rows, name)
 	if len(rows) > 1 {
 		if ours := ofThisRepository(rows); len(ours) == 1 {
 			rows = ours
@@ -125,7 +125,27 @@ func oneCache(command *cli.Command) (*workshop, named.Row, error) {
 	for _, row := range rows {
 		fmt.Fprintf(&choices, "\n  %s  %s", row.ID, row.Ref)
 	}
-	return nil, named.Row{}, fmt.Errorf("%d caches are called %q; say which by its id:%s", len(rows), name, choices.String())
+	return nil, named.Row{}, fmt.Errorf("%d caches are called %q; say which by its id, or the start of it:%s", len(rows), name, choices.String())
+}
+
+// shortestID is how much of an id says which cache is meant, if it is one only.
+const shortestID = 4
+
+// called lists the caches with a name or an id, or else with the start of an id.
+func called(rows []named.Row, name string) []named.Row {
+	var exact, short []named.Row
+	for _, row := range rows {
+		switch {
+		case row.ID == name || row.Ref.Name.String() == name:
+			exact = append(exact, row)
+		case len(name) >= shortestID && strings.HasPrefix(row.ID, name):
+			short = append(short, row)
+		}
+	}
+	if exact != nil {
+		return exact
+	}
+	return short
 }
 
 func ofThisRepository(rows []named.Row) []named.Row {

@@ -164,7 +164,7 @@ func overlayFinding(layout caches.Layout) finding {
 
 func reflinkFinding(layout caches.Layout) finding {
 	if err := tryReflink(layout.Temp()); err != nil {
-		return finding{What: "reflink", Detail: fmt.Sprintf("the file system of the store copies bytes (%v)", err), Advice: "xfs and btrfs share blocks between copies; it matters only where overlayfs is missing"}
+		return finding{What: "reflink", Detail: fmt.Sprintf("the file system of the store copies bytes (%v), which costs nothing where overlayfs is there", err), Advice: "xfs and btrfs share blocks between copies; it matters only where overlayfs is missing"}
 	}
 	return finding{What: "reflink", OK: true, Detail: "copies share their blocks"}
 }

@@ -73,7 +73,7 @@ func explain(err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("the line is not JSON: it ends before the object does")
 	case errors.As(err, &wrongType) && wrongType.Field != "":
-		return fmt.Errorf("%s cannot be a JSON %s", wrongType.Field, wrongType.Value)
+		return fmt.Errorf("%s cannot be a JSON %s; docs/worker.schema.json has the form of a request", wrongType.Field, wrongType.Value)
 	case errors.As(err, &wrongType):
 		return fmt.Errorf("a request is a JSON object, not a JSON %s", wrongType.Value)
 	}
