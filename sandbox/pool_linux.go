@@ -278,6 +278,8 @@ func (p *Pool) reap() {
 func (p *Pool) Close() {
 	p.mu.Lock()
 	p.closed = true
+	p.forget()
+	p.base = nil // what follows looks at the host anew
 	p.mu.Unlock()
 	p.begun.Wait()
 	for begin := time.Now(); ; time.Sleep(time.Millisecond) {

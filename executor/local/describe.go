@@ -124,7 +124,11 @@ func (r *Runner) hostState(index *digest.Index) string {
 	r.host.mu.Lock()
 	defer r.host.mu.Unlock()
 	if now := time.Now(); now.Sub(r.host.when) > hostFresh {
+		before := r.host.state
 		r.host.state, r.host.when = packageState(index), now
+		if before != "" && before != r.host.state {
+			r.ready.close() // what waits was begun before
+		}
 	}
 	return r.host.state
 }

@@ -115,3 +115,20 @@ func TestAForeseenSandboxIsGivenUpForADirectory(t *testing.T) {
 	var none *Foreseen
 	none.Drop()
 }
+
+// What was begun before the host changed does not run under its new state.
+func TestSandboxesDoNotOutliveTheStateOfTheHost(t *testing.T) {
+	r := New(Config{Ahead: 2, Indexes: digest.NewIndexes()})
+	defer r.Close()
+	index, pool := digest.NewIndex(digest.BLAKE3), r.ready.of(&action.Action{})
+	for _, before := range []string{"", packageState(index)} {
+		r.host = hostSeen{state: before}
+		if r.hostState(index); r.ready.of(&action.Action{}) != pool {
+			t.Fatalf("they are given up with a host that is as it was, %q", before)
+		}
+	}
+	r.host = hostSeen{state: "another"}
+	if r.hostState(index); r.ready.of(&action.Action{}) == pool {
+		t.Error("they stay")
+	}
+}
