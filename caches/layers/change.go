@@ -284,14 +284,14 @@ func (d *differ) name(upper realDir, below node, name string, change *Change) (*
 		return nil, err
 	}
 	if seen.kind == File && (under.kind == File || under.kind == 0) {
-		return nil, d.file(upper, name, change, seen, under, in)
+		return nil, d.file(name, change, seen, under, in)
 	}
 	return d.other(upper, below, change, seen.node(change.Path, change.Real))
 }
 
 // file is name for what most of a layer is: a plain file in the place of another,
 // or of nothing.
-func (d *differ) file(upper realDir, name string, change *Change, mine, theirs glimpse, in *realDir) error {
+func (d *differ) file(name string, change *Change, mine, theirs glimpse, in *realDir) error {
 	at := mine.node(change.Path, change.Real)
 	if err := presentable(&at); err != nil {
 		return err

@@ -19,7 +19,7 @@ type Result struct {
 	Caches         []CacheResult    `json:"caches"`
 	Payloads       []PayloadResult  `json:"payloads,omitempty"`
 	Outputs        []Output         `json:"outputs"`
-	NotKept        string           `json:"not_kept,omitempty"`     // why the result will not be used again
+	NotKept        string           `json:"-"`                      // why the result will not be used again
 	KeptSandbox    string           `json:"kept_sandbox,omitempty"` // absolute host path
 	LimitsHit      []string         `json:"limits_hit"`
 	Warnings       []string         `json:"warnings"`
