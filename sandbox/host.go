@@ -70,7 +70,7 @@ func (cfg *Config) validate() error {
 }
 
 func (cfg *Config) validateMounts() error {
-	seen := map[string]bool{}
+	seen := pathSet{}
 	for _, bind := range slices.Concat(cfg.View.Binds, cfg.Binds) {
 		if err := validMount(seen, bind.Target, bind.Source); err != nil {
 			return err
@@ -96,8 +96,11 @@ func (cfg *Config) validateMounts() error {
 	return nil
 }
 
+// pathSet is a set of paths.
+type pathSet map[string]bool
+
 // validMount checks one target and its sources.
-func validMount(seen map[string]bool, target string, sources ...string) error {
+func validMount(seen pathSet, target string, sources ...string) error {
 	switch {
 	case !strings.HasPrefix(target, "/") || filepath.Clean(target) != target || target == "/":
 		return configError("mount target %q: give an absolute clean path below /", target)

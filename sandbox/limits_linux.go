@@ -96,16 +96,21 @@ func holdTo(limits Limits) guard {
 		return g
 	}
 	g.group, g.cause = cgroup.New(wanted)
-	g.find(limits.Memory > 0, cgroup.Memory, LimitMemory)
-	g.find(limits.Processes > 0, cgroup.Processes, LimitProcesses)
-	g.find(limits.CPUTime > 0, cgroup.CPUTime, LimitCPUTime)
+	if limits.Memory > 0 {
+		g.find(cgroup.Memory, LimitMemory)
+	}
+	if limits.Processes > 0 {
+		g.find(cgroup.Processes, LimitProcesses)
+	}
+	if limits.CPUTime > 0 {
+		g.find(cgroup.CPUTime, LimitCPUTime)
+	}
 	return g
 }
 
 // find notes a limit that the group does not hold, and watches one that it does.
-func (g *guard) find(wanted bool, kind cgroup.Kind, limit Limit) {
+func (g *guard) find(kind cgroup.Kind, limit Limit) {
 	switch {
-	case !wanted:
 	case !g.group.Holds(kind):
 		g.loose = append(g.loose, limit)
 	case g.ticker == nil:

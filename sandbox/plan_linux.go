@@ -32,7 +32,7 @@ func (p *program) planBase(cfg *Config, f facts, avoid []string) {
 	if cfg.Isolation == Namespaces {
 		root = layOutBase(cfg, f)
 	}
-	p.root, p.made = root, map[string]bool{"/": true}
+	p.root, p.made = root, pathSet{"/": true}
 	covered := func(m mount) bool {
 		return slices.ContainsFunc(avoid, func(target string) bool { return inside(m.target, root.resolve(target)) })
 	}
@@ -179,7 +179,7 @@ func (t *table) takeDescriptors() {
 
 // makeRoot mounts an empty memory file system over the old root, where nobody
 // sees it yet, and fills it.
-func (t *table) makeRoot(made map[string]bool, root *tree) {
+func (t *table) makeRoot(made pathSet, root *tree) {
 	t.at(stageRoot, "")
 	t.call(unix.SYS_UMASK, num(0))
 	t.fileSystem("tmpfs", [][2]string{{"mode", "0755"}, {"size", "16m"}}, 0)
@@ -205,7 +205,7 @@ func (t *table) makeRoot(made map[string]bool, root *tree) {
 
 // mountPoints makes those of mounts that are right on the root. Others have been
 // placed before them.
-func (t *table) mountPoints(made map[string]bool, placed, mounts []mount) {
+func (t *table) mountPoints(made pathSet, placed, mounts []mount) {
 	for i := range mounts {
 		if m := &mounts[i]; covering(placed, m.target) == nil && covering(mounts[:i], m.target) == nil {
 			t.mountPoint(made, m)
@@ -214,7 +214,7 @@ func (t *table) mountPoints(made map[string]bool, placed, mounts []mount) {
 }
 
 // directory makes a directory of the root, and those above it.
-func (t *table) directory(made map[string]bool, name string) {
+func (t *table) directory(made pathSet, name string) {
 	if made[name] {
 		return
 	}
@@ -225,7 +225,7 @@ func (t *table) directory(made map[string]bool, name string) {
 }
 
 // mountPoint makes the mount point of a mount that is right on the root.
-func (t *table) mountPoint(made map[string]bool, m *mount) {
+func (t *table) mountPoint(made pathSet, m *mount) {
 	if !m.file {
 		t.directory(made, m.target)
 		return
@@ -298,7 +298,7 @@ func (t *table) make(m *mount) {
 	case mountBind:
 		t.at(stageBind, m.source)
 		t.openTree(m.source, unix.AT_RECURSIVE)
-		t.restrict(m.writable)
+		t.restrict(m)
 	case mountDevice:
 		// Read-only, which does not keep anybody from writing to the device, but
 		// from changing its mode: root's processes own the nodes of the host.
@@ -322,7 +322,7 @@ func (t *table) make(m *mount) {
 	case mountSealed:
 		t.at(stageProc, m.target)
 		t.call(unix.SYS_OPEN_TREE, regRoot.operand(), t.text(relative(m.target)), num(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)).into(regMount)
-		t.restrict(m.writable)
+		t.restrict(m)
 	case mountPts:
 		t.at(stageDev, m.target)
 		t.fileSystem("devpts", [][2]string{{"mode", "0620"}, {"ptmxmode", "0666"}}, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NOEXEC)
@@ -338,9 +338,9 @@ func (t *table) openTree(source string, flags int) {
 
 // restrict takes rights from the mount in regMount and all below it, and cuts
 // them off from what is mounted on the host later.
-func (t *table) restrict(writable bool) {
+func (t *table) restrict(m *mount) {
 	attr := mountAttr{set: unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV, propagation: unix.MS_PRIVATE}
-	if !writable {
+	if !m.writable {
 		attr.set |= unix.MOUNT_ATTR_RDONLY
 	}
 	location, size := object(t, attr)

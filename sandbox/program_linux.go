@@ -39,7 +39,7 @@ type program struct {
 	// What the second part needs to know of the first.
 	root   tree
 	placed []mount
-	made   map[string]bool
+	made   pathSet
 	laid   *layout // of a program that can be used again
 }
 
@@ -48,7 +48,7 @@ type layout struct {
 	of    *base
 	used  int // of the arena
 	steps int
-	made  map[string]bool
+	made  pathSet
 }
 
 // lay notes the first part, of a base, so that recycle comes back to it.

@@ -11,7 +11,7 @@ func (d Difference) Short() string {
 	switch d.Component {
 	case Inputs:
 		if d.Trees != nil && len(d.Trees.Paths) > 0 {
-			return "input " + d.Trees.Paths[0].short() + more(d.Trees.More+len(d.Trees.Paths)-1, d.Trees.Uncounted)
+			return "input " + d.Trees.Paths[0].short() + d.Trees.more()
 		}
 		return "its inputs changed"
 	case Env:
@@ -22,10 +22,11 @@ func (d Difference) Short() string {
 	return d.subject() + " " + d.verb()
 }
 
-// more says how many there are beside what was named.
-func more(n int, uncounted bool) string {
+// more says how many paths there are beside the first.
+func (t TreeChanges) more() string {
+	n := t.More + len(t.Paths) - 1
 	switch {
-	case uncounted:
+	case t.Uncounted:
 		return fmt.Sprintf(", and more than %d more", n)
 	case n > 0:
 		return fmt.Sprintf(", and %d more", n)
