@@ -92,7 +92,8 @@ func runExamples(t *testing.T, larder, work string, examples []example) []string
 	}
 	command := exec.Command("bash", "-c", script.String())
 	command.Dir = work
-	command.Env = append(os.Environ(), "LARDER_STORE="+filepath.Join(work, "store"), "PIP_DISABLE_PIP_VERSION_CHECK=1", "PATH="+filepath.Dir(larder)+":"+os.Getenv("PATH"))
+	// A make that runs the tests is not to be seen by one in an example.
+	command.Env = append(os.Environ(), "MAKEFLAGS=", "MFLAGS=", "MAKELEVEL=0", "LARDER_STORE="+filepath.Join(work, "store"), "PIP_DISABLE_PIP_VERSION_CHECK=1", "PATH="+filepath.Dir(larder)+":"+os.Getenv("PATH"))
 	output, _ := command.Output()
 	printed := strings.Split(string(output), mark+"\n")
 	if len(printed) < len(examples) {

@@ -141,8 +141,9 @@ func TestJobControlInAShell(t *testing.T) {
 	if x.state() == "T" {
 		t.Error("larder was stopped with the job")
 	}
-	x.press("bg %1; echo in the back''ground\r")
-	x.expect("in the background")
+	x.press("bg %1; until jobs -s | grep -q .; do sleep 0.02; done; echo it stopped as it read in the back''ground\r")
+	x.expect("it stopped as it read in the background")
+	x.expect("larder:/build$ ") // before that the shell may say once more that it is stopped
 	x.press("fg %1\r")
 	x.expect("sh -c 'echo wait")
 	x.press("typed\r")

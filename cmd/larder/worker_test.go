@@ -215,7 +215,6 @@ func TestWorkerTakesBadLines(t *testing.T) {
 		} {
 			fmt.Fprintln(w.in, line)
 		}
-		w.in.Close()
 	}()
 	refused, last := 0, map[string]worker.Answer{}
 	for range 7 {
@@ -229,11 +228,12 @@ func TestWorkerTakesBadLines(t *testing.T) {
 	if refused != 5 || last["y"].Result.ExitCode != codeFailed || last["good"].Result.ExitCode != 0 {
 		t.Errorf("%d lines were refused, answered %+v", refused, last)
 	}
+	if peak := peakOf(t, w.cmd.Process.Pid); peak > 150<<10 {
+		t.Errorf("the worker took %d KiB", peak)
+	}
+	w.in.Close()
 	if code := w.end(); code != 0 {
 		t.Errorf("exit code %d", code)
-	}
-	if usage, ok := w.cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && usage.Maxrss > 150<<10 {
-		t.Errorf("the worker took %d KiB", usage.Maxrss)
 	}
 }
 
