@@ -54,9 +54,14 @@ func (r *run) replay(ctx context.Context) (*action.Result, error) {
 
 // tellMissed tells who wants to know it why the command has to run.
 func (r *run) tellMissed() {
-	if r.request.Missed != nil {
-		r.request.Missed(Missed{r.miss, r.key, r.inputs})
+	if r.request.Missed == nil {
+		return
 	}
+	missed := Missed{Miss: r.miss, Inputs: r.inputs}
+	if r.keyed == nil { // or it is made beside the command
+		missed.Key = r.key
+	}
+	r.request.Missed(missed)
 }
 
 // handOver gives a kept answer as if the command had run. spoken says that some

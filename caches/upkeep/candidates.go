@@ -123,10 +123,13 @@ func IsOldFormat(name string) bool {
 		!slices.Contains(caches.KnownFolders(), name)
 }
 
-// idle lists the folders that wait for runs to come.
+// idle lists the folders of this user that wait for runs to come.
 func (p *pruning) idle() []candidate {
 	var found []candidate
 	for _, path := range p.list(p.layout.Idle()) {
+		if !strings.HasSuffix(path, p.layout.Owner()) {
+			continue
+		}
 		found = append(found, p.plain(Temporary, path, func() error { return layers.Discard(p.layout, path) }))
 	}
 	return found

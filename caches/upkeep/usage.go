@@ -53,7 +53,7 @@ func (s *Store) Usage(ctx context.Context) (Usage, error) {
 	if err != nil {
 		return usage, fmt.Errorf("read the store: %w", err)
 	}
-	m := &meter{ctx: ctx, seen: map[inode]bool{}, usage: &usage}
+	m := &meter{idle: s.layout.Idle(), ctx: ctx, seen: map[inode]bool{}, usage: &usage}
 	usage.count(Rest, m.one(s.layout.Root()))
 	for _, entry := range entries {
 		m.part(s.layout, entry)
@@ -77,6 +77,7 @@ func (u *Usage) count(kind Kind, room Room) {
 // meter measures trees of files.
 type meter struct {
 	ctx   context.Context
+	idle  string         // where folders of runs wait, each for its user alone
 	seen  map[inode]bool // files with several names
 	usage *Usage
 }
@@ -163,8 +164,12 @@ func (m *meter) names(folder string) []string {
 	return names
 }
 
-// problem notes what could not be looked at. What vanished meanwhile is none.
+// problem notes what could not be looked at. What vanished meanwhile is none, nor
+// is an empty folder that waits for a run of another user.
 func (m *meter) problem(path string, err error) {
+	if errors.Is(err, fs.ErrPermission) && filepath.Dir(path) == m.idle {
+		return
+	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && m.ctx.Err() == nil {
 		m.usage.Problems = append(m.usage.Problems, Problem{path, err})
 	}
