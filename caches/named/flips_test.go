@@ -276,6 +276,9 @@ func TestFlipsAtAnyMomentAreFoundAndNothingElse(t *testing.T) {
 		paths, _ := l.plain()
 		path := rapid.SampledFrom(paths).Draw(r, "flipped")
 		flipper.flip(path, rapid.Bool().Draw(r, "in place"))
+		held, err := os.Open(path) // or another file could get its number once it is gone
+		namedtest.Check(t, err)
+		defer held.Close()
 		flipped := inodeOf(t, path)
 		for range rapid.IntRange(0, 3).Draw(r, "steps after") {
 			l.step()
@@ -291,7 +294,7 @@ func TestFlipsAtAnyMomentAreFoundAndNothingElse(t *testing.T) {
 		for _, flaw := range found {
 			broken[flaw.Layer] = true
 		}
-		_, err := l.Store.Repair(context.Background(), l.Ref.ID(), broken)
+		_, err = l.Store.Repair(context.Background(), l.Ref.ID(), broken)
 		namedtest.Check(t, err)
 		if found := flaws(t, l.Cache, named.Contents); len(found) > 0 {
 			r.Fatalf("after the repair: %+v", found)
