@@ -260,11 +260,21 @@ func TestAsOrdinaryUser(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command(copied, "-test.timeout=120s", "-test.short")
+	cmd := exec.Command(copied, "-test.timeout="+timeLeft(t).String(), "-test.short")
 	cmd.Dir = dir
 	cmd.Env = []string{"GORACE=atexit_sleep_ms=0", "PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir, "HOME=" + dir, "CI=" + os.Getenv("CI")}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: UserID, Gid: GroupID}}
 	if output, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("as user %d: %v\n%s", UserID, err, output)
 	}
+}
+
+// timeLeft is how long a test that runs tests may take, so that it says what hung
+// before it is stopped itself.
+func timeLeft(t *testing.T) time.Duration {
+	deadline, ok := t.Deadline()
+	if !ok {
+		return 0 // no limit
+	}
+	return time.Until(deadline) * 9 / 10
 }

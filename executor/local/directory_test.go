@@ -29,7 +29,7 @@ func TestADirectoryGivesTheSameResults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(program, "-test.timeout=100s", "-test.short", "-test.v", "-test.run="+sameResults)
+	command := exec.Command(program, "-test.timeout="+timeLeft(t).String(), "-test.short", "-test.v", "-test.run="+sameResults)
 	command.Env = append(os.Environ(), sandboxVariable+"="+string(local.KindDirectory), "GORACE=atexit_sleep_ms=0")
 	out, err := command.CombinedOutput()
 	if passed := strings.Count(string(out), "\n--- PASS"); err != nil || passed < 20 {

@@ -283,11 +283,21 @@ func TestAsOrdinaryUser(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	command := exec.Command(binary, "-test.timeout=100s", "-test.short")
+	command := exec.Command(binary, "-test.timeout="+timeLeft(t).String(), "-test.short")
 	command.Dir = dir
 	command.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir, "HOME=" + dir, "CI=" + os.Getenv("CI")}
 	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: sandbox.UserID, Gid: sandbox.GroupID}}
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("as user %d: %v\n%s", sandbox.UserID, err, out)
 	}
+}
+
+// timeLeft is how long a test that runs tests may take, so that it says what hung
+// before it is stopped itself.
+func timeLeft(t *testing.T) time.Duration {
+	deadline, ok := t.Deadline()
+	if !ok {
+		return 0 // no limit
+	}
+	return time.Until(deadline) * 9 / 10
 }
