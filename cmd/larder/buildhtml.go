@@ -14,6 +14,7 @@ import (
 type page struct {
 	file  *os.File
 	said  []string // by node, the end of what it said
+	share int64    // how much of a stream of an action that did not fail
 	title string
 }
 
@@ -26,17 +27,28 @@ func newPage(path, plan string, nodes int) (*page, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write the report: %w", err)
 	}
-	return &page{file: file, said: make([]string, nodes), title: "larder build " + filepath.Base(plan)}, nil
+	share := min(max(mostSaid/int64(max(nodes, 1)), leastShown), mostShown)
+	return &page{file: file, said: make([]string, nodes), share: share, title: "larder build " + filepath.Base(plan)}, nil
 }
 
-// mostShown is how much of a stream is in a report.
-const mostShown = 8 << 10
+// How much of a stream is in a report: of many actions less, so that a browser
+// still takes the page, but of one that failed always the most.
+const (
+	mostShown  = 8 << 10
+	leastShown = 512
+	mostSaid   = 8 << 20 // by all actions together
+)
 
 // note keeps the end of what an action said, before it is printed.
-func (p *page) note(i int, said *spool) {
-	if p != nil {
-		p.said[i] = said.stdout.tail(mostShown) + said.stderr.tail(mostShown)
+func (p *page) note(report plan.Report, said *spool) {
+	if p == nil {
+		return
 	}
+	most := p.share
+	if report.State == plan.Failed {
+		most = mostShown
+	}
+	p.said[report.Node] = said.stdout.tail(most) + said.stderr.tail(most)
 }
 
 // write writes the page of a build that has ended.
@@ -53,9 +65,16 @@ func (p *page) write(b *building, reports []plan.Report, began time.Time) error 
 	if why := b.whyText(); why != "" {
 		whole.Summary = append(whole.Summary, "why they ran: "+why)
 	}
+	places := make([]int, len(b.graph.Nodes))
+	for place, one := range reports {
+		places[one.Node] = place
+	}
 	for _, one := range reports {
 		shown := p.action(b, one, began)
 		shown.Chain = isLongest[one.Node]
+		for _, need := range b.graph.Nodes[one.Node].Needs {
+			shown.Needs = append(shown.Needs, places[need])
+		}
 		whole.Actions = append(whole.Actions, shown)
 	}
 	err := report.Write(p.file, whole)
@@ -81,9 +100,6 @@ func (p *page) action(b *building, one plan.Report, began time.Time) report.Acti
 	}
 	if one.Err != nil {
 		shown.Problem = one.Err.Error()
-	}
-	for _, need := range b.graph.Nodes[one.Node].Needs {
-		shown.Needs = append(shown.Needs, b.name(need))
 	}
 	if result := one.Result; result != nil {
 		shown.Key, shown.Warns = result.Key, warningsOf(result)

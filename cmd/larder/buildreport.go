@@ -25,7 +25,7 @@ func (b *building) done(report plan.Report) {
 		b.leaves = b.leaves || published(result) || report.State == plan.Ran && b.policy.Write
 	}
 	b.tracks[report.Node].end(report.Start, report.Duration, said)
-	b.page.note(report.Node, &b.spools[report.Node])
+	b.page.note(report, &b.spools[report.Node])
 	why := b.why(report)
 	record := func() { b.records.write(b.graph.Nodes[report.Node].Plan.Name, why, report) }
 	switch {

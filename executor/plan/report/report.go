@@ -41,8 +41,8 @@ type Action struct {
 	Why     string   `json:"why,omitempty"`
 	Problem string   `json:"problem,omitempty"`
 	Key     string   `json:"key,omitempty"`
-	Exit    string   `json:"exit,omitempty"` // in words
-	Needs   []string `json:"needs,omitempty"`
+	Exit    string   `json:"exit,omitempty"`   // in words
+	Needs   []int    `json:"needs,omitempty"`  // by place in the list
 	Caches  []string `json:"caches,omitempty"` // a line each
 	Warns   []string `json:"warnings,omitempty"`
 	Output  string   `json:"output,omitempty"` // the end of what it said
@@ -60,6 +60,12 @@ var script string
 // Write writes the page. It sets the lanes of the actions.
 func Write(w io.Writer, b *Build) error {
 	b.lay()
+	if b.Summary == nil { // a list of nothing, for the script
+		b.Summary = []string{}
+	}
+	if b.Actions == nil {
+		b.Actions = []Action{}
+	}
 	data, err := json.Marshal(b) // which writes <, > and & as escapes
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
