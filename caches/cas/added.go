@@ -52,16 +52,19 @@ func (s *Store) newAdded(root digest.Digest) addedRecord {
 
 const hexDigits = "0123456789abcdef"
 
+// folders says of each folder of blobs whether it is one of them.
+type folders [256]bool
+
 // unsure lists the folders whose blobs have to be looked at, by the record of the
 // last time, and reports whether there are any.
-func (r addedRecord) unsure(last addedRecord) (folders [256]bool, some bool) {
+func (r addedRecord) unsure(last addedRecord) (in folders, some bool) {
 	same := last.Format == r.Format && last.Root == r.Root && !r.Epoch.IsZero() && r.Epoch.Equal(last.Epoch) &&
 		caches.SameBoot(r.BootID, last.BootID)
-	for i := range folders {
-		folders[i] = !same || r.Folders[i] == 0 || r.Folders[i] != last.Folders[i]
-		some = some || folders[i]
+	for i := range in {
+		in[i] = !same || r.Folders[i] == 0 || r.Folders[i] != last.Folders[i]
+		some = some || in[i]
 	}
-	return folders, some
+	return in, some
 }
 
 // folderOf is the number of the folder of a blob.

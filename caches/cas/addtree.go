@@ -14,11 +14,11 @@ import (
 // before, in the same epoch, takes no look at each blob.
 func (s *Store) AddTree(ctx context.Context, tree *digest.Tree, root string) error {
 	record := s.newAdded(tree.Root)
-	folders, some := record.unsure(s.lastAdded(root))
+	unsure, some := record.unsure(s.lastAdded(root))
 	if !some {
 		return nil
 	}
-	if err := s.addFiles(ctx, tree, root, folders); err != nil {
+	if err := s.addFiles(ctx, tree, root, unsure); err != nil {
 		return err
 	}
 	if err := s.AddDirectories(ctx, tree.Directories()); err != nil {
@@ -29,7 +29,7 @@ func (s *Store) AddTree(ctx context.Context, tree *digest.Tree, root string) err
 }
 
 // addFiles stores the files of a tree whose blobs belong into these folders.
-func (s *Store) addFiles(ctx context.Context, tree *digest.Tree, root string, folders [256]bool) error {
+func (s *Store) addFiles(ctx context.Context, tree *digest.Tree, root string, in folders) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	entries := make(chan digest.Entry, 64)
@@ -48,7 +48,7 @@ func (s *Store) addFiles(ctx context.Context, tree *digest.Tree, root string, fo
 		})
 	}
 	for entry := range tree.Entries() {
-		if entry.Kind == digest.KindFile && folders[folderOf(entry.Digest)] {
+		if entry.Kind == digest.KindFile && in[folderOf(entry.Digest)] {
 			entries <- entry
 		}
 	}

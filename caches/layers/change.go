@@ -100,7 +100,7 @@ func Changes(upper string, stack Stack, how Closeness) (Found, error) {
 		return Found{}, fmt.Errorf("read a private layer: %w", err)
 	}
 	top.dirs = []realDir{dir}
-	all, err := newDiffer(upper, how).directory(top, below, false)
+	all, err := newDiffer(upper, how).directory(&inner{upper: top, below: below})
 	if err != nil {
 		return Found{}, fmt.Errorf("compare a private layer: %w", err)
 	}
@@ -135,6 +135,7 @@ type listed struct {
 type inner struct {
 	at           int
 	upper, below node
+	isHidden     bool // it or a parent of it is opaque, so that nothing shows through
 	inside       *listed
 }
 
@@ -144,37 +145,37 @@ const (
 	directoriesEach = 4
 )
 
-// directory lists the changes in one directory of the upper layer. hidden says
-// that it or a parent of it is opaque, so that nothing shows through. First it
+// directory lists the changes in one directory of the upper layer. First it
 // looks at all names, so that only the descriptors of one directory are open at
 // a time, and then into the directories among them.
-func (d *differ) directory(upper, below node, hidden bool) (*listed, error) {
-	names, err := upper.names()
+func (d *differ) directory(in *inner) (*listed, error) {
+	names, err := in.upper.names()
 	if err != nil {
 		return nil, err
 	}
-	all, err := d.names(upper, below, names, hidden)
+	all, err := d.names(in, names)
 	if err != nil {
 		return nil, err
 	}
 	err = d.spread(len(all.into), directoriesEach, func(n int) (err error) {
 		one := &all.into[n]
-		one.inside, err = d.directory(one.upper, one.below, hidden || all.changes[one.at].Opaque)
+		one.isHidden = in.isHidden || all.changes[one.at].Opaque
+		one.inside, err = d.directory(one)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	all.count()
-	if hidden {
-		err = all.vanish(below, names)
+	if in.isHidden {
+		err = all.vanish(in.below, names)
 	}
 	return all, err
 }
 
 // names looks at the names of one directory.
-func (d *differ) names(upper, below node, names []string, hidden bool) (*listed, error) {
-	upper, below = upper.opened(len(names)), below.opened(len(names))
+func (d *differ) names(in *inner, names []string) (*listed, error) {
+	upper, below := in.upper.opened(len(names)), in.below.opened(len(names))
 	defer upper.close()
 	defer below.close()
 	all := &listed{changes: make([]Change, len(names))}
@@ -182,7 +183,7 @@ func (d *differ) names(upper, below node, names []string, hidden bool) (*listed,
 	var mutex sync.Mutex
 	err := d.spread(len(names), namesEach, func(n int) error {
 		change := &all.changes[n]
-		change.Hidden, change.Real, change.Path = hidden, paths[n], paths[n][d.root:]
+		change.Hidden, change.Real, change.Path = in.isHidden, paths[n], paths[n][d.root:]
 		more, err := d.name(upper.dirs[0], below, names[n], change)
 		if more != nil {
 			more.at = n
@@ -306,20 +307,20 @@ func (d *differ) file(name string, change *Change, mine, theirs glimpse, in *rea
 		return nil
 	}
 	var err error
-	change.What, err = d.what(at, theirs.node(at.Path, in.path+"/"+name), true)
+	change.What, err = d.what(at, theirs.node(at.Path, in.path+"/"+name))
 	return err
 }
 
 // other is name for all else.
 func (d *differ) other(upper realDir, below node, change *Change, at node) (*inner, error) {
-	under, exists, err := below.child(lastName(at.Path))
+	under, _, err := below.child(lastName(at.Path))
 	if err != nil {
 		return nil, err
 	}
 	if err := d.open(upper, &at, under.Kind); err != nil {
 		return nil, err
 	}
-	if change.What, err = d.what(at, under, exists); err != nil {
+	if change.What, err = d.what(at, under); err != nil {
 		return nil, err
 	}
 	change.Entry, change.Below = at.Entry, under.before()
@@ -355,15 +356,15 @@ func (d *differ) open(in realDir, at *node, under Kind) error {
 	return err
 }
 
-func (d *differ) what(at, under node, exists bool) (ChangeKind, error) {
+func (d *differ) what(at, under node) (ChangeKind, error) {
 	switch {
 	case at.Kind == Special:
 		return Forbidden, nil
-	case at.Kind == Whiteout && exists:
-		return Removed, nil
-	case at.Kind == Whiteout:
+	case at.Kind == Whiteout && under.isNone():
 		return Identical, nil
-	case !exists:
+	case at.Kind == Whiteout:
+		return Removed, nil
+	case under.isNone():
 		return Added, nil
 	}
 	comparer := d.comparers.Get().(*comparer)

@@ -84,7 +84,7 @@ func (x *extractor) name(at, below node, name string) error {
 		return err
 	}
 	child.Path = join(at.Path, name)
-	under, exists, err := below.child(name)
+	under, _, err := below.child(name)
 	if err != nil {
 		return err
 	}
@@ -93,18 +93,18 @@ func (x *extractor) name(at, below node, name string) error {
 		x.special = append(x.special, child.Path)
 		return nil
 	case Directory:
-		return x.descend(child, under, exists)
+		return x.descend(child, under)
 	}
-	return x.file(child, under, exists)
+	return x.file(child, under)
 }
 
-func (x *extractor) descend(child, under node, exists bool) error {
+func (x *extractor) descend(child, under node) error {
 	if err := presentable(&child); err != nil {
 		return err
 	}
 	child.dirs = []realDir{{path: child.Real}}
 	x.modes = append(x.modes, child.Entry)
-	if !exists || under.Kind != Directory || under.Mode != child.Mode {
+	if under.Kind != Directory || under.Mode != child.Mode {
 		if err := x.makeDir(child.Path); err != nil {
 			return err
 		}
@@ -112,11 +112,11 @@ func (x *extractor) descend(child, under node, exists bool) error {
 	return x.directory(child, under)
 }
 
-func (x *extractor) file(child, under node, exists bool) error {
+func (x *extractor) file(child, under node) error {
 	if err := presentable(&child); err != nil {
 		return err
 	}
-	if exists {
+	if !under.isNone() {
 		what, err := x.entries(child, under)
 		if err != nil || what == Identical {
 			return err

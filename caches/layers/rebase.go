@@ -46,30 +46,30 @@ type rebaser struct {
 }
 
 func (r *rebaser) clashes(change Change) (bool, error) {
-	theirs, exists, err := r.head.lookup(change.Path)
+	theirs, _, err := r.head.lookup(change.Path)
 	if err != nil {
 		return false, err
 	}
 	if change.Kind == Directory && change.What == Identical && !change.Opaque {
 		// A directory that head lost or replaced takes our changes with it.
 		r.passed = append(r.passed, theirs.Entry)
-		return !exists || theirs.Kind != Directory, nil
+		return theirs.Kind != Directory, nil
 	}
-	before, existed, err := r.base.lookup(change.Path)
+	before, _, err := r.base.lookup(change.Path)
 	if err != nil {
 		return false, err
 	}
-	same, err := r.unmoved(change, before, theirs, existed, exists)
+	same, err := r.unmoved(change, before, theirs)
 	if err != nil || same {
 		return false, err
 	}
-	return r.differs(change, theirs, exists)
+	return r.differs(change, theirs)
 }
 
 // unmoved reports whether head still has what base had where change applies.
-func (r *rebaser) unmoved(change Change, before, theirs node, existed, exists bool) (bool, error) {
-	if existed != exists || !existed {
-		return existed == exists, nil
+func (r *rebaser) unmoved(change Change, before, theirs node) (bool, error) {
+	if before.isNone() || theirs.isNone() {
+		return before.isNone() && theirs.isNone(), nil
 	}
 	if change.Opaque || change.What == Removed || change.What == Replaced {
 		return r.sameTree(before, theirs)
@@ -80,9 +80,9 @@ func (r *rebaser) unmoved(change Change, before, theirs node, existed, exists bo
 
 // differs reports whether our entry and head's are not the same; times of
 // equal bytes do not matter here.
-func (r *rebaser) differs(change Change, theirs node, exists bool) (bool, error) {
-	if change.What == Removed || !exists || change.Opaque {
-		return change.What != Removed || exists, nil
+func (r *rebaser) differs(change Change, theirs node) (bool, error) {
+	if change.What == Removed || theirs.isNone() || change.Opaque {
+		return change.What != Removed || !theirs.isNone(), nil
 	}
 	ours, err := inspect(realDir{path: parentOf(join(r.upper, change.Path))}, lastName(change.Path))
 	if err != nil {

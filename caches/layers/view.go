@@ -33,6 +33,9 @@ type node struct {
 	changed  int64  // when anything of it changed last, in nanoseconds since 1970
 }
 
+// isNone says that the view has nothing there.
+func (n *node) isNone() bool { return n.Kind == 0 }
+
 // root returns the merged root directory of the stack.
 func (s Stack) root() (node, error) {
 	root := node{Entry: Entry{Path: ".", Kind: Directory, Mode: 0o755}}

@@ -89,9 +89,12 @@ func (g *Graph) places() map[string]int {
 	return places
 }
 
+// moduleSet holds modules by their places in the list of a graph.
+type moduleSet map[int]bool
+
 // closure is all that some modules need, directly or not, and they themselves.
-func (g *Graph) closure(modules []int) map[int]bool {
-	edges, seen := g.edges(), map[int]bool{}
+func (g *Graph) closure(modules []int) moduleSet {
+	edges, seen := g.edges(), moduleSet{}
 	todo := modules
 	for len(todo) > 0 {
 		next := todo[len(todo)-1]

@@ -112,7 +112,7 @@ func seed(name string) plan.Source {
 
 // seedOf is what one unit needs of another: the modules that it sees. So an edit
 // of those that it does not see leaves it as it is.
-func (w *writer) seedOf(need int, sees map[int]bool) plan.Source {
+func (w *writer) seedOf(need int, sees moduleSet) plan.Source {
 	source := seed(unitName(w.units[need]))
 	var some []string
 	for _, i := range w.units[need].Modules {
@@ -174,9 +174,9 @@ func (w *writer) whole() plan.Action {
 
 // modules lists what a unit sees in the order of the graph, with the packages
 // around, and marks its own.
-func (w *writer) modules(sees map[int]bool, mine []int) []string {
+func (w *writer) modules(sees moduleSet, mine []int) []string {
 	places := w.graph.places()
-	all := map[int]bool{}
+	all := moduleSet{}
 	var folders []string
 	for module := range sees {
 		all[module] = true
