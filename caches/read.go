@@ -10,7 +10,7 @@ import (
 )
 
 // firstRead is more than most records of the store have.
-const firstRead = 1024
+const firstRead = 2048
 
 // MaxRecord is more bytes than any record of the store has.
 const MaxRecord = 16 << 20
@@ -23,9 +23,21 @@ const MaxRecord = 16 << 20
 func ReadFile(path string) ([]byte, error) { return ReadAtMost(path, MaxRecord) }
 
 // ReadAtMost is ReadFile with another bound, in bytes.
-func ReadAtMost(path string, most int64) ([]byte, error) {
+func ReadAtMost(path string, most int64) ([]byte, error) { return readWith(path, most, 0) }
+
+// ReadUnnoted is ReadFile for what looks after the store or has noted the use of
+// the file: reading does not count as one, where the file is the user's own.
+func ReadUnnoted(path string) ([]byte, error) {
+	data, err := readWith(path, MaxRecord, unnoted)
+	if unnoted != 0 && errors.Is(err, syscall.EPERM) {
+		return ReadFile(path) // of another user
+	}
+	return data, err
+}
+
+func readWith(path string, most int64, flags int) ([]byte, error) {
 	descriptor, err := retry(func() (int, error) {
-		return syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0)
+		return syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NONBLOCK|flags, 0)
 	})
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}

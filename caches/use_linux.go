@@ -22,6 +22,10 @@ func setUsed(path string, now time.Time) error {
 	return nil
 }
 
+// unnoted opens a file so that reading it leaves its access time as it is, which
+// is that of its last use.
+const unnoted = unix.O_NOATIME
+
 // OpenUnnoted opens a file of the store for reading, which does not count as a
 // use of it. It is for looking after the store.
 func OpenUnnoted(path string) (*os.File, error) { return openUnnoted(path, 0) }
@@ -37,7 +41,7 @@ func OpenUnnotedDir(path string) (*os.File, error) {
 }
 
 func openUnnoted(path string, flags int) (*os.File, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOATIME|flags, 0)
+	file, err := os.OpenFile(path, os.O_RDONLY|unnoted|flags, 0)
 	if errors.Is(err, unix.EPERM) {
 		return os.OpenFile(path, os.O_RDONLY|flags, 0) // of another user
 	}

@@ -16,6 +16,9 @@ func setUsed(path string, now time.Time) error {
 	return os.Chtimes(path, now, info.ModTime())
 }
 
+// unnoted is a flag that there is not.
+const unnoted = 0
+
 // OpenUnnoted opens a file of the store for reading. Elsewhere than on Linux it
 // may count as a use of it, which keeps it for longer.
 func OpenUnnoted(path string) (*os.File, error) { return os.Open(path) }

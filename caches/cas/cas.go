@@ -136,7 +136,7 @@ func (f Form) mode() os.FileMode {
 
 func (s *Store) path(d digest.Digest, f Form) string {
 	hash := d.Hash()
-	return filepath.Join(s.folder, hash[:2], hash+string(f))
+	return s.folder + "/" + hash[:2] + "/" + hash + string(f)
 }
 
 // Has reports whether the blob is there, in either form and with its length. One

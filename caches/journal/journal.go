@@ -45,9 +45,10 @@ import (
 // Journal writes the events and tallies of one store. It may be used by many
 // goroutines, and any number of processes may write the journal of one store.
 type Journal struct {
-	layout caches.Layout
-	logger *slog.Logger
-	file   logFile
+	layout   caches.Layout
+	logger   *slog.Logger
+	file     logFile
+	counting openTally
 
 	mutex   sync.Mutex
 	problem error
@@ -102,11 +103,16 @@ func (j *Journal) Problem() error {
 	return j.problem
 }
 
-// Close closes the log. Later events open it again.
+// Close closes the log and the tally that was counted last. Later events and
+// counts open them again.
 func (j *Journal) Close() {
-	if j != nil {
-		j.file.close()
+	if j == nil {
+		return
 	}
+	j.file.close()
+	j.counting.mutex.Lock()
+	defer j.counting.mutex.Unlock()
+	j.counting.shut()
 }
 
 // note keeps the first problem.

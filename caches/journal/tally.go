@@ -160,29 +160,16 @@ func (j *Journal) tallyPath(subject Subject) string {
 // change reads the tally of a subject, lets work change it, and writes it back,
 // all under its lock.
 func (j *Journal) change(subject Subject, work func(*Tally)) error {
-	path := j.tallyPath(subject)
-	file, err := lockedFile(path, os.O_RDWR|os.O_CREATE)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = caches.MakeFolder(filepath.Dir(path), 0); err == nil {
-			file, err = lockedFile(path, os.O_RDWR|os.O_CREATE)
-		}
+	// Who finds it taken does not wait for the other goroutine, and opens the file
+	// anew: the lock keeps both apart.
+	counting := &j.counting
+	if counting.mutex.TryLock() {
+		defer counting.mutex.Unlock()
+	} else {
+		counting = &openTally{}
+		defer counting.shut()
 	}
-	if err != nil {
-		return fmt.Errorf("count: %w", err)
-	}
-	defer file.Close()
-	var buffer [maxTally]byte
-	n, _ := file.ReadAt(buffer[:], 0)
-	tally, err := parseTally(buffer[:n])
-	if err != nil {
-		tally = newTally(subject)
-	}
-	work(&tally)
-	line, err := formatTally(tally)
-	if err == nil {
-		_, err = file.WriteAt(line, 0)
-	}
-	if err != nil {
+	if err := counting.change(j.tallyPath(subject), subject, work); err != nil {
 		return fmt.Errorf("count: %w", err)
 	}
 	return nil

@@ -1,10 +1,10 @@
 package results
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path/filepath"
 	"strings"
@@ -27,8 +27,8 @@ type Kept struct {
 
 // All calls visit for every record, in no order, until visit returns an error. A
 // record that cannot be read comes with an error, which wraps [ErrUseless] when
-// reading it again would not help. Records may come and go meanwhile. It does
-// not count as a use.
+// reading it again would not help. Records may come and go meanwhile, and are
+// without Action and Command. It does not count as a use.
 func (f Files) All(visit func(Kept, error) error) error {
 	for _, fn := range []digest.Function{digest.BLAKE3, digest.SHA256} {
 		top := filepath.Join(f.layout.Results(), fn.String())
@@ -39,7 +39,7 @@ func (f Files) All(visit func(Kept, error) error) error {
 			hash, _ := strings.CutSuffix(filepath.Base(path), ".json")
 			kept := Kept{Function: fn, Hash: hash, Path: path}
 			if err == nil {
-				kept.Record, err = read(path)
+				kept.Record, err = readAnswer(path)
 			}
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil
@@ -53,25 +53,47 @@ func (f Files) All(visit func(Kept, error) error) error {
 	return nil
 }
 
-func read(path string) (*Record, error) {
-	file, err := caches.OpenUnnoted(path)
+// readWhole reads a record with all that is in it.
+func readWhole(path string) (*Record, error) {
+	return read(path, func(line []byte) []byte { return line })
+}
+
+// readAnswer reads a record without its messages, which are the greater part of
+// it: thousands are read for their answers alone, and none of them is unpacked.
+func readAnswer(path string) (*Record, error) { return read(path, withoutMessages) }
+
+// read reads a record, or what part leaves of its line.
+func read(path string, part func(line []byte) []byte) (*Record, error) {
+	data, err := caches.ReadUnnoted(path)
 	if err != nil {
 		return nil, fmt.Errorf("read a result: %w", err)
 	}
-	defer file.Close()
-	data, err := io.ReadAll(file)
-	if err != nil {
-		return nil, fmt.Errorf("read a result: %w", err)
+	line, err := caches.Unseal(data)
+	if sealed := len(line)+1 < len(data); err == nil && sealed {
+		line = part(line) // it is as it was written, whatever is left out
 	}
 	var record Record
-	data, err = caches.Unseal(data)
 	if err == nil {
-		err = json.Unmarshal(data, &record)
+		err = json.Unmarshal(line, &record)
 	}
 	if err != nil || record.Format != Format {
 		return nil, fmt.Errorf("result %s: %w", filepath.Base(path), ErrUseless)
 	}
 	return &record, nil
+}
+
+// withoutMessages cuts the members of the messages out of the line of a record, as
+// [Files.Save] writes them, and overwrites it. Their values are base64, without
+// anything escaped; and in the text of another member the quote would be.
+func withoutMessages(line []byte) []byte {
+	for _, member := range []string{`,"action":"`, `,"command":"`} {
+		before, rest, found := bytes.Cut(line, []byte(member))
+		_, after, ended := bytes.Cut(rest, []byte{'"'})
+		if found && ended {
+			line = append(before, after...)
+		}
+	}
+	return line
 }
 
 // Needs lists what the record needs: single blobs, and trees that are needed

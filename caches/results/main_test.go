@@ -34,6 +34,13 @@ func sample() *Record {
 	}
 }
 
+// answer is the sample without its messages.
+func answer() *Record {
+	record := sample()
+	record.Action, record.Command = nil, nil
+	return record
+}
+
 func put(t testing.TB, path, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"time"
 
 	"larder/caches"
@@ -36,7 +35,8 @@ type Record struct {
 	// may have been some, so that the answer holds whatever the input is.
 	IgnoresInput bool `json:"ignores_input,omitempty"`
 	// Action and Command are the messages that the key covers, without secrets, so
-	// that the action can be compared with others. An answer without them is as good.
+	// that the action can be compared with others. An answer without them is as good:
+	// only [Files.Peek] reads them.
 	Action  []byte `json:"action,omitempty"`
 	Command []byte `json:"command,omitempty"`
 
@@ -60,22 +60,25 @@ type Output struct {
 const Format = 1
 
 // Backend keeps records by key. Load returns nil without an error when it has
-// none. A record handed out must be whole; whether it can be trusted is not the
-// backend's matter.
+// none. A record handed out must be whole but for Action and Command; whether it
+// can be trusted is not the backend's matter.
 type Backend interface {
 	Load(ctx context.Context, key digest.Digest) (*Record, error)
 	Save(ctx context.Context, key digest.Digest, record *Record) error
 }
 
 // Files is the backend in the store.
-type Files struct{ layout caches.Layout }
+type Files struct {
+	layout caches.Layout
+	folder string
+}
 
 // NewFiles returns the records of the store at layout.
-func NewFiles(layout caches.Layout) Files { return Files{layout} }
+func NewFiles(layout caches.Layout) Files { return Files{layout, layout.Results()} }
 
 func (f Files) path(key digest.Digest) string {
 	hash := key.Hash()
-	return filepath.Join(f.layout.Results(), key.Function().String(), hash[:2], hash+".json")
+	return f.folder + "/" + key.Function().String() + "/" + hash[:2] + "/" + hash + ".json"
 }
 
 // Load reads a record. One that cannot be understood counts as none: a result
@@ -85,7 +88,7 @@ func (f Files) Load(_ context.Context, key digest.Digest) (*Record, error) {
 	_, err := f.layout.Hold(path)
 	var record *Record
 	if err == nil {
-		record, err = read(path)
+		record, err = readAnswer(path)
 	}
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrUseless) {
 		return nil, nil

@@ -24,7 +24,7 @@ func TestFilesRoundTrip(t *testing.T) {
 	if err := files.Save(t.Context(), of("key"), want); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := files.Load(t.Context(), of("key")); err != nil || !reflect.DeepEqual(got, want) {
+	if got, err := files.Peek(of("key")); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
 	later := &Record{Format: Format, ExitCode: 7}
@@ -77,7 +77,7 @@ func TestFilesReportWhatTheDiskRefuses(t *testing.T) {
 
 func TestFilesByManyAtOnce(t *testing.T) {
 	files, _ := open(t)
-	one, two := sample(), &Record{Format: Format, ExitCode: 2}
+	one, two := answer(), &Record{Format: Format, ExitCode: 2}
 	var group sync.WaitGroup
 	for i := range 8 {
 		record := []*Record{one, two}[i%2]
