@@ -16,6 +16,7 @@ import (
 
 	"larder/digest"
 	"larder/executor"
+	"larder/executor/action"
 	"larder/executor/local"
 	"larder/executor/plan"
 	"larder/executor/plan/progress"
@@ -252,6 +253,7 @@ func planError(path string, err error) error {
 // out whose outputs are wanted.
 func (b *building) prepare(ctx context.Context, here string, targets []string) error {
 	home, _ := os.UserHomeDir()
+	secrets := action.NewSecrets(home, func(path string) (string, error) { return resolvePayload(ctx, path) })
 	roots := map[string]error{}
 	b.wanted = b.graph.Wanted(targets...)
 	b.graph.HideOutputs(b.options.files(here)...)
@@ -265,7 +267,7 @@ func (b *building) prepare(ctx context.Context, here string, targets []string) e
 		}
 		err := roots[node.Action.Root]
 		if err == nil {
-			err = node.Action.RefuseSecrets(home, func(path string) (string, error) { return resolvePayload(ctx, path) })
+			err = secrets.Refuse(node.Action)
 		}
 		if err != nil {
 			return fmt.Errorf("action %q: %w", node.Plan.Name, err)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"larder/caches"
 )
 
@@ -45,5 +47,42 @@ func TestSecretsAreRefused(t *testing.T) {
 		case c.want != "" && (!errors.Is(err, caches.ErrInvalid) || !strings.Contains(err.Error(), c.want)):
 			t.Errorf("%s: got %v, want %q", name, err, c.want)
 		}
+	}
+}
+
+// TestLinksAreFollowedAsEver: what is remembered of folders changes nothing, for
+// paths through links of every kind, and for those that lead nowhere.
+func TestLinksAreFollowedAsEver(t *testing.T) {
+	top := t.TempDir()
+	for _, folder := range []string{"a/b", "c"} {
+		if err := os.MkdirAll(filepath.Join(top, folder), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, target := range map[string]string{
+		"a/c": "../c", "c/a": top + "/a", "a/b/up": "..", "c/loop": "loop", "a/none": "nowhere", "c/file2": "file", "l": "a",
+	} {
+		if err := os.Symlink(target, filepath.Join(top, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"a/file", "c/file", "a/b/file"} {
+		if err := os.WriteFile(filepath.Join(top, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names := rapid.SampledFrom([]string{"a", "b", "c", "l", "up", "loop", "none", "file", "file2"})
+	rapid.Check(t, func(r *rapid.T) {
+		s := NewSecrets(top, filepath.EvalSymlinks)
+		for range 10 {
+			path := filepath.Join(append([]string{top}, rapid.SliceOfN(names, 0, 5).Draw(r, "path")...)...)
+			want, wrong := filepath.EvalSymlinks(path)
+			if got, err := s.behind(path); (err == nil) != (wrong == nil) || err == nil && got != want {
+				r.Fatalf("%s leads to %s, %v; want %s, %v", path, got, err, want, wrong)
+			}
+		}
+	})
+	if got, err := NewSecrets(top, filepath.EvalSymlinks).behind("/"); got != "/" || err != nil {
+		t.Errorf("the root is %s, %v", got, err)
 	}
 }

@@ -3,6 +3,7 @@ package local
 import (
 	"fmt"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"larder/caches"
@@ -48,8 +49,18 @@ func OpenStore(folder string, fn digest.Function) (*Store, error) {
 
 // Inputs is how inputs are read.
 func (s *Store) Inputs() executor.Inputs {
+	type named struct{ root, file string }
+	var last atomic.Pointer[named] // many actions have one root
+	file := func(root string) string {
+		one := last.Load()
+		if one == nil || one.root != root {
+			one = &named{root, s.IndexFile(root)}
+			last.Store(one)
+		}
+		return one.file
+	}
 	return executor.Inputs{
-		Function: s.Blobs.Function(), Trees: s.Blobs, Indexes: s.Indexes, IndexFile: s.IndexFile, WriteIndex: s.writeIndex,
+		Function: s.Blobs.Function(), Trees: s.Blobs, Indexes: s.Indexes, IndexFile: file, WriteIndex: s.writeIndex,
 	}
 }
 

@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -181,7 +182,8 @@ func (s *schedule) rest() (left []int) {
 	return left
 }
 
-// hooks are what a schedule calls. Only work is called in other goroutines.
+// hooks are what a schedule calls: begin and end in turn, of whatever goroutine,
+// and work in many at once.
 type hooks struct {
 	begin func(i int)
 	work  func(i int) (isDone bool)
@@ -190,36 +192,58 @@ type hooks struct {
 	end func(i int, lost []int)
 }
 
-// run has work do the nodes, each in a goroutine of its own, until all is done or
-// nothing more can be. It starts nothing more when stop or the context ends, and
-// returns when all that was begun has ended.
+// run has work do the nodes, in as many goroutines as there is work for at a time,
+// until all is done or nothing more can be. It starts nothing more when stop or
+// the context ends, and returns when all that was begun has ended.
 func (s *schedule) run(ctx context.Context, stop <-chan struct{}, call hooks) {
-	results := make(chan ended, len(s.order))
-	cancelled := ctx.Done()
-	tell := func() {} // what the caller is to know, once the next node is begun
-	for {
-		for !s.isHalted(ctx, stop) {
-			i, ok := s.next()
-			if !ok {
-				break
-			}
-			call.begin(i)
-			go func() { results <- ended{i, call.work(i)} }()
+	t := &shift{schedule: s, ctx: ctx, stop: stop, call: call}
+	t.mu.Lock()
+	first, isAny := t.begin()
+	t.mu.Unlock()
+	if isAny {
+		t.work(first)
+	}
+	t.crew.Wait()
+}
+
+// shift is a schedule that is being run. A goroutine that has done a node takes the
+// next one itself: where nodes take microseconds, handing each to another
+// goroutine costs as much as they do.
+type shift struct {
+	*schedule
+	ctx  context.Context
+	stop <-chan struct{}
+	call hooks
+	mu   sync.Mutex // of the schedule, and of who begins and ends nodes
+	crew sync.WaitGroup
+}
+
+// begin begins all that can be begun now. One of them is for the caller to work on.
+func (t *shift) begin() (mine int, isAny bool) {
+	for !t.isHalted(t.ctx, t.stop) {
+		i, ok := t.next()
+		if !ok {
+			break
 		}
-		tell()
-		tell = func() {}
-		if s.jobs == 0 {
-			return
+		t.call.begin(i)
+		if !isAny {
+			mine, isAny = i, true
+			continue
 		}
-		select {
-		case one := <-results:
-			lost := s.end(one)
-			tell = func() { call.end(one.node, lost) }
-		case <-stop:
-			s.halt, stop = true, nil
-		case <-cancelled:
-			s.halt, cancelled = true, nil
-		}
+		t.crew.Go(func() { t.work(i) })
+	}
+	return mine, isAny
+}
+
+// work does a node, and then others for as long as there are any.
+func (t *shift) work(i int) {
+	for isAny := true; isAny; {
+		done := ended{i, t.call.work(i)}
+		t.mu.Lock()
+		lost := t.end(done)
+		i, isAny = t.begin()
+		t.call.end(done.node, lost)
+		t.mu.Unlock()
 	}
 }
 

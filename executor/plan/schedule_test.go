@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -109,7 +110,24 @@ func (o *observer) end(i int, lost []int) {
 	}
 }
 
-func (o *observer) hooks() hooks { return hooks{o.begin, o.work, o.end} }
+// hooks sees to it as well that begin and end come in turn.
+func (o *observer) hooks() hooks {
+	var turn sync.Mutex
+	inTurn := func(call func()) {
+		if !turn.TryLock() {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.refuse("two hooks at once")
+			return
+		}
+		defer turn.Unlock()
+		call()
+	}
+	return hooks{
+		func(i int) { inTurn(func() { o.begin(i) }) }, o.work,
+		func(i int, lost []int) { inTurn(func() { o.end(i, lost) }) },
+	}
+}
 
 // TestEveryConstraintHolds draws graphs, limits and failures. What can run runs
 // once, after all that it needs, within the limits; what needs a failure, at any
@@ -221,6 +239,37 @@ func TestAnEndIsWaitedFor(t *testing.T) {
 		cancel()
 		if len(o.begun) != 2 || len(o.ended) != 2 || len(s.rest()) != 2 {
 			t.Errorf("%s: begun %v, running %v, left %v", how, o.begun, o.running, s.rest())
+		}
+	}
+}
+
+// TestNodesShareGoroutines runs a long chain, and many nodes beside it: there are
+// no more goroutines than jobs, since who has done a node takes the next.
+func TestNodesShareGoroutines(t *testing.T) {
+	nodes := make([]Node, 500)
+	for i := range nodes {
+		nodes[i].CPUs = 1
+		if i > 0 && i < 100 {
+			nodes[i].Needs = []int{i - 1}
+		}
+	}
+	for _, jobs := range []int{1, 3} {
+		before, most := runtime.NumGoroutine(), 0
+		var mu sync.Mutex
+		o := observe(nodes, Limits{Jobs: jobs}, nil)
+		s := newSchedule(nodes, all(nodes), unknown)
+		s.limits = o.limits
+		h := o.hooks()
+		h.work = func(i int) bool {
+			mu.Lock()
+			most = max(most, runtime.NumGoroutine()-before)
+			mu.Unlock()
+			return o.work(i)
+		}
+		s.run(context.Background(), nil, h)
+		// One that finds nothing to do may still be on its way out.
+		if len(o.ended) != len(nodes) || most > 2*jobs || jobs == 1 && most > 0 {
+			t.Errorf("%d jobs: %d goroutines more, %d nodes ended", jobs, most, len(o.ended))
 		}
 	}
 }
