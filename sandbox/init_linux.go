@@ -175,7 +175,7 @@ func live(o *orders, m *memory, stage uint32) bool {
 		wait(m)
 	}
 	status := m.status
-	if stage != stageSetup && !alone(m) {
+	if !alone(m) {
 		m.status = status
 		send(m, recordLingers, stage)
 	}

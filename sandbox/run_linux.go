@@ -190,6 +190,9 @@ func (s *supervisor) linger(r record) {
 func (s *supervisor) giveUp() {
 	s.status.Left = s.box.left()
 	s.exit(s.last)
+	if s.last.stage == stageSetup {
+		s.status.Setup.Lingers = true
+	}
 	s.over, s.ending = true, true
 	s.box.destroy()
 }

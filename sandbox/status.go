@@ -63,10 +63,15 @@ type StepStatus struct {
 	Exec *ExecError
 	// Duration is how long it ran.
 	Duration time.Duration
+	// Lingers says that it ended and left processes that cannot be ended, so that
+	// nothing was run after it; see [Status.Left].
+	Lingers bool
 }
 
-// OK reports whether the step ended by itself with exit code 0.
-func (s *StepStatus) OK() bool { return s.Exec == nil && s.Signal == 0 && s.ExitCode == 0 }
+// OK reports whether the step ended by itself with exit code 0 and left nothing.
+func (s *StepStatus) OK() bool {
+	return s.Exec == nil && s.Signal == 0 && s.ExitCode == 0 && !s.Lingers
+}
 
 // ExecError says why a program could not be executed.
 type ExecError struct {

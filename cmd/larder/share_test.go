@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,6 +25,7 @@ func TestPayloadsOnANetworkShare(t *testing.T) {
 		"hangs before the run":                 hangsBefore,
 		"hangs in the middle of a run":         hangsInARun,
 		"hangs after the command":              hangsAfter,
+		"hangs after the set-up":               hangsAfterSetup,
 		"hangs in the middle of a copy":        hangsInACopy,
 		"goes away in the middle of a copy":    goesInACopy,
 		"goes away in the middle of a run":     goesInARun,
@@ -133,6 +135,36 @@ func hangsAfter(n *netShare) {
 	if left, err := os.ReadDir(filepath.Join(n.store, "runs-v1")); err != nil || len(left) > 0 {
 		n.Errorf("of the run is left %v, %v", left, err)
 	}
+}
+
+// hangsAfterSetup: what the set-up leaves behind waits for the share, so the command
+// cannot begin; that is said, and nothing is taken.
+func hangsAfterSetup(n *netShare) {
+	b := n.begin(n.run("--mutable", "c=cache,publish=0", "--setup",
+		"(while test -e sdk/bin/greet; do :; done) >/dev/null 2>&1 & sleep 2; : of "+n.mount, "--", "sh", "-c", "echo x >cache/x")...)
+	if !eventually(func() bool { return isRunning("sleep 2; : of " + n.mount) }) {
+		n.Errorf("the set-up never began: %s", b.said)
+	}
+	n.signal(syscall.SIGSTOP)
+	code := n.end(b, bounded)
+	for _, want := range []string{"process ", " (sh, in ", "of the set-up command was killed and is still there", "the command was not run"} {
+		if said := b.said.String(); code != codeFailed || !strings.Contains(said, want) {
+			n.Errorf("the run ended with %d, and without %q: %s", code, want, said)
+		}
+	}
+	n.signal(syscall.SIGCONT)
+	if text := n.larder("run", "--no-cache", "--mutable", "c=cache", "--", "ls", "cache"); text != "" {
+		n.Errorf("the cache holds %q", text)
+	}
+}
+
+// isRunning reports whether a shell runs a script that ends with the text.
+func isRunning(text string) bool {
+	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	return slices.ContainsFunc(lines, func(path string) bool {
+		line, _ := os.ReadFile(path)
+		return strings.HasSuffix(string(line), text+"\x00")
+	})
 }
 
 // copies begins a copy and stops the share in the middle of it.

@@ -19,7 +19,7 @@ func (a *attempt) judge() error {
 	}
 	a.judgeLimits()
 	if status.Setup != nil && !status.Setup.OK() && !status.Killed {
-		return &SetupFailed{*status.Setup, a.logs.said(), result.LimitsHit}
+		return &SetupFailed{*status.Setup, a.logs.said(), result.LimitsHit, status.Left}
 	}
 	if status.Exec != nil {
 		return status.Exec
@@ -83,9 +83,8 @@ func (a *attempt) judgeLimits() {
 	if a.status.TimedOut {
 		a.hit(action.LimitTimeout)
 	}
-	if a.status.Stuck {
-		a.warn("%s was killed and is still there: it waits in the kernel, mostly for a network share that does not answer, and ends when that does%s",
-			remnants(a.status.Left), a.givenUp())
+	if a.status.Stuck && (a.status.Setup == nil || !a.status.Setup.Lingers) {
+		a.warn("%s of the command%s%s", remnants(a.status.Left), isStillThere, a.givenUp())
 	}
 	for _, limit := range a.status.Loose {
 		text := looseText(limit)
@@ -96,10 +95,12 @@ func (a *attempt) judgeLimits() {
 	}
 }
 
+const isStillThere = " was killed and is still there: it waits in the kernel, mostly for a network share that does not answer, and ends when that does"
+
 // remnants names who cannot be ended.
 func remnants(left []sandbox.Remnant) string {
 	if len(left) == 0 {
-		return "a process of the command"
+		return "a process"
 	}
 	var names []string
 	for _, one := range left[:min(len(left), 5)] {
@@ -109,7 +110,7 @@ func remnants(left []sandbox.Remnant) string {
 		}
 		names = append(names, fmt.Sprintf("%d (%s%s)", one.PID, one.Command, waits))
 	}
-	return "process " + strings.Join(names, ", ") + " of the command"
+	return "process " + strings.Join(names, ", ")
 }
 
 // givenUp says what a run does without whose private layers somebody may still

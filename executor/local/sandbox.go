@@ -20,8 +20,9 @@ import (
 // command was not run.
 type SetupFailed struct {
 	Status sandbox.StepStatus
-	Said   string   // the end of its output
-	Limits []string // those that struck while it ran
+	Said   string            // the end of its output
+	Limits []string          // those that struck while it ran
+	Left   []sandbox.Remnant // who could not be ended after it
 }
 
 // Error gives how it ended and what it said.
@@ -29,6 +30,9 @@ func (e *SetupFailed) Error() string {
 	text := fmt.Sprintf("the set-up command failed with exit code %d; the command was not run", e.Status.ExitCode)
 	if e.Status.Exec != nil {
 		text = fmt.Sprintf("the set-up command could not be started (%v); the command was not run", e.Status.Exec)
+	}
+	if e.Status.Lingers {
+		text = remnants(e.Left) + " of the set-up command" + isStillThere + "; the command was not run; try again when it answers"
 	}
 	if len(e.Limits) > 0 {
 		text = fmt.Sprintf("the set-up command went over a limit (%s); the command was not run; raise --%s", strings.Join(e.Limits, ", "), strings.Replace(e.Limits[0], "output", "output-limit", 1))
