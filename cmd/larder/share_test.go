@@ -24,7 +24,8 @@ func TestPayloadsOnANetworkShare(t *testing.T) {
 		"an edit makes another payload":        editIsSeen,
 		"hangs before the run":                 hangsBefore,
 		"hangs in the middle of a run":         hangsInARun,
-		"hangs after the command":              hangsAfter,
+		"hangs after the command":              func(n *netShare) { hangsAfter(n, "auto") },
+		"hangs after one in a directory":       func(n *netShare) { hangsAfter(n, "directory") },
 		"hangs after the set-up":               hangsAfterSetup,
 		"hangs in the middle of a copy":        hangsInACopy,
 		"goes away in the middle of a copy":    goesInACopy,
@@ -117,8 +118,8 @@ func hangsInARun(n *netShare) {
 
 // hangsAfter: what the command leaves behind waits for the share. The run ends with
 // the command's code, and takes nothing that may still be written to.
-func hangsAfter(n *netShare) {
-	b := n.begin(n.run("--mutable", "c=cache,publish=0,7", "--", "sh", "-c",
+func hangsAfter(n *netShare, sandbox string) {
+	b := n.begin(n.run("--sandbox", sandbox, "--mutable", "c=cache,publish=0,7", "--", "sh", "-c",
 		"echo x >cache/x; cat sdk/bin/greet; (while test -e sdk/bin/greet; do :; done) >/dev/null 2>&1 & sleep 2; exit 7")...)
 	n.says(b, b.out, "hello")
 	n.signal(syscall.SIGSTOP)
