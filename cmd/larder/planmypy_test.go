@@ -52,6 +52,43 @@ func TestMypyInPartsSaysWhatOneMypySays(t *testing.T) {
 	}
 }
 
+// TestWhatIsNotThereIsMissedByAllParts: once a module imports one that is not in a
+// package which is there, mypy says nothing more about the same name elsewhere.
+func TestWhatIsNotThereIsMissedByAllParts(t *testing.T) {
+	if missing := readmeNeeds(); missing != nil {
+		gate(t, "what the oracle needs", missing)
+	}
+	parts := newMypyParts(t, newMypyOracle(t))
+	write := func(name, text string) {
+		path := filepath.Join(parts.root, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("mypy.ini", "[mypy]\nexplicit_package_bases = true\nwarn_unused_ignores = true\n")
+	write("ns/there.py", "")
+	write("a/__init__.py", "from ns import gone, other\n")
+	write("b/__init__.py", "from ns import gone  # type: ignore\nimport ns\nns.gone.f()\n")
+	for _, step := range []struct{ what, text, says string }{
+		{"nobody imports it", "", `a/__init__.py:1: error: Module "ns" has no attribute "gone"`},
+		{"one does", "import ns.gone\n", `b/__init__.py:1: error: Unused "type: ignore" comment`},
+		{"one does, elsewhere in it", "x = 1\nimport ns.gone\n", `c/__init__.py:2: error: Cannot find implementation`},
+		{"one would, on another system", "import sys\nif sys.platform == 'win32':\n    import ns.gone\n", `b/__init__.py:3: error: Module has no attribute "gone"`},
+	} {
+		write("c/__init__.py", step.text)
+		said, ran := parts.build(t, "--modules", "1", "a", "b", "c", "ns")
+		if !strings.Contains(said, step.says) || !strings.Contains(said, `Module "ns" has no attribute "other"`) {
+			t.Errorf("%s: said was\n%s", step.what, said)
+		}
+		if !parts.compare(t, step.what, said, "a", "b", "c", "ns") {
+			t.Errorf("%s: a cold mypy says something else", step.what)
+		}
+		if step.what == "one does, elsewhere in it" && (slices.Contains(ran, "check a") || slices.Contains(ran, "check b")) {
+			t.Errorf("an edit of c made these run: %q", ran)
+		}
+	}
+}
+
 // TestMypyPlanPage executes the examples of docs/mypy-plan.md.
 func TestMypyPlanPage(t *testing.T) {
 	if missing := readmeNeeds(); missing != nil {

@@ -42,6 +42,9 @@ type Module struct {
 	Parents []string `json:"parents"`
 	// Folders are packages without a file of their own that it imports.
 	Folders []string `json:"folders"`
+	// Absent are modules that are not there but imported, by this one or others,
+	// which names in it may stand for.
+	Absent []string `json:"absent"`
 }
 
 // Read reads a graph and checks that all that it names is there.

@@ -2,7 +2,7 @@
 
     part.py graph CACHE -- MYPY-ARGUMENT...
     part.py stubs MODULE... -- MYPY-ARGUMENT...
-    part.py check [=]ID=PATH=BASE... /FOLDER... -- MYPY-ARGUMENT...
+    part.py check [=]ID=PATH=BASE... /FOLDER... !ID... -- MYPY-ARGUMENT...
     part.py whole -- MYPY-ARGUMENT...
     part.py report SAID... = SOURCES PATH... -- MYPY-ARGUMENT...
 
@@ -10,7 +10,8 @@ graph prints what is to be checked and what imports what, by the standard parser
 CACHE is a folder that remembers the imports of files by their content. stubs
 checks what is not below the working directory. check checks modules: those with a
 "=" before the name are checked, the others are placeholders, whose cache files are
-there; FOLDERs are packages without a file. whole checks everything. report makes
+there; FOLDERs are packages without a file; with "!" are modules that are not
+there, which others import. whole checks everything. report makes
 one answer of what all of these said, with the files in the order of PATHs.
 """
 
@@ -18,12 +19,15 @@ import ast
 import hashlib
 import json
 import os
+import re
 import shutil
 import sys
 import warnings
 
 OWN = ".larder"
 EMPTY = OWN + "/empty.py"
+IMPORTER = OWN + "/importer.py"
+ABSENT = OWN + "/absent"  # modules that are not there, which those outside import
 OLDEST = (1, 19)  # mypy before that keeps no cache of modules with errors
 
 
@@ -191,6 +195,41 @@ class Graph:
             module["deps"], module["parents"], module["folders"] = sorted(deps), above, sorted(folders)
             todo.extend(list(self.modules)[known:])
 
+    def absent(self, fscache):
+        """Notes for each module which names in it may be modules that are not there
+        but imported, by it or others: once one module imports a.b, and there is an a
+        and no a.b, mypy takes a.b for a module that is missing in all of them, and
+        says nothing about "from a import b"."""
+        by = {}
+        for id, module in self.modules.items():
+            for other, whole in wanted_by(id, module["path"], self.imports.of(module["path"])):
+                if whole and self.find(other) == "none" and "." in other and self.find(other.rpartition(".")[0]) != "none":
+                    by.setdefault(other, set()).add(id)
+        known = reached(self.modules, by, self.options, fscache) if by else ()
+        for module in self.modules.values() if known else ():
+            names = words(module["path"])
+            module["absent"] = sorted(id for id in known if id.rpartition(".")[2] in names)
+
+
+def words(path):
+    with open(path, "rb") as file:
+        return set(re.findall(r"\w+", file.read().decode("utf-8", "replace")))
+
+
+def reached(modules, by, options, fscache):
+    """Those of some imports that mypy makes: not those for other platforms, say."""
+    import copy
+    from mypy import build
+    from mypy.modulefinder import BuildSource
+
+    options = copy.copy(options)
+    options.follow_imports, options.semantic_analysis_only = "skip", True
+    options.incremental, options.cache_dir = False, os.devnull
+    ids = sorted(set().union(*by.values()))
+    sources = [BuildSource(modules[id]["path"], id, None, modules[id]["base"] or None) for id in ids]
+    result = build.build(sources, options, None, lambda *_: None, fscache, sys.stderr, sys.stderr)
+    return sorted(id for id in by if id in result.manager.missing_modules)
+
 
 def follows(options, id, path):
     return options.clone_for_module(id).follow_imports == "normal" or path.endswith(".pyi")
@@ -220,6 +259,8 @@ def graph(args, rest):
     imports = Imports(cache)
     found = Graph(sources, options, fscache, imports)
     found.walk()
+    if not found.whole:
+        found.absent(fscache)
     imports.keep()
     answer = {
         "python": "%d.%d" % options.python_version,
@@ -251,10 +292,10 @@ def run(sources, options, fscache):
     def flush(name, messages, is_serious):
         (serious if is_serious else files).append([name or "", messages])
 
-    once = []
+    once, absent = [], []
     try:
         result = build.build(sources, options, None, flush, fscache, sys.stdout, sys.stderr)
-        once = sorted(result.manager.errors.only_once_messages)
+        once, absent = sorted(result.manager.errors.only_once_messages), sorted(result.manager.missing_modules)
     except CompileError:
         blocked = True
     return {
@@ -262,6 +303,7 @@ def run(sources, options, fscache):
         "serious": [entry for entry in serious if entry[1]],
         "blocked": blocked,
         "once": once,
+        "absent": absent,
         "unused": sorted(unused_of(options)),
     }
 
@@ -283,6 +325,9 @@ def stubs(ids, rest):
         complain(said)
         sys.exit(2)
     write_said(said)
+    os.makedirs("seed/" + OWN, exist_ok=True)
+    with open("seed/" + ABSENT, "w", encoding="utf-8") as file:
+        file.writelines(id + "\n" for id in said["absent"] if "." in id)
     for path in cached(options):
         normal(path, None)
         give(path, "seed")
@@ -391,10 +436,13 @@ def check(modules, rest):
     from mypy.modulefinder import BuildSource
 
     empty = os.stat(EMPTY)
-    sources, mine = [], []
+    sources, mine, absent = [], [], []
     for text in modules:
         if text.startswith("/"):
             os.makedirs(text[1:], exist_ok=True)
+            continue
+        if text.startswith("!"):
+            absent.append(text[1:])
             continue
         is_mine = text.startswith("=")
         id, path, base = text.lstrip("=").split("=")
@@ -406,7 +454,9 @@ def check(modules, rest):
             place(path)
     _, options, fscache = options_of(rest, ["--", EMPTY])
     options.warn_unused_configs = False  # the report knows
+    sources += importer(absent, [path for _, path in mine])
     said = run(sources, options, fscache)
+    said["files"] = [entry for entry in said["files"] if entry[0] != IMPORTER]
     os.makedirs(OWN, exist_ok=True)
     for id, path in mine:
         place(os.path.join("seed", path))
@@ -417,6 +467,20 @@ def check(modules, rest):
                 normal(file, empty)
                 give(file, "seed")
     write_said(said)
+
+
+def importer(absent, paths):
+    """A module that imports what is not there, as others do that are not seen here."""
+    from mypy.modulefinder import BuildSource
+
+    names = set().union(*map(words, paths))
+    with open(ABSENT, encoding="utf-8") as file:
+        absent = set(absent).union(id for id in file.read().split() if id.rpartition(".")[2] in names)
+    if not absent:
+        return []
+    with open(IMPORTER, "w", encoding="utf-8") as file:
+        file.write("# mypy: ignore-errors\n" + "".join("import %s\n" % id for id in sorted(absent)))
+    return [BuildSource(IMPORTER, "larder-importer")]
 
 
 def write_said(said):

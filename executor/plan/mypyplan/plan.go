@@ -177,18 +177,23 @@ func (w *writer) whole() plan.Action {
 func (w *writer) modules(sees moduleSet, mine []int) []string {
 	places := w.graph.places()
 	all := moduleSet{}
-	var folders []string
+	var list []string
 	for module := range sees {
 		all[module] = true
 		for _, above := range w.graph.Modules[module].Parents {
 			all[places[above]] = true
 		}
 		for _, folder := range w.graph.Modules[module].Folders {
-			folders = append(folders, "/"+folder)
+			list = append(list, "/"+folder)
 		}
 	}
-	slices.Sort(folders)
-	list := slices.Compact(folders)
+	for _, module := range mine {
+		for _, id := range w.graph.Modules[module].Absent {
+			list = append(list, "!"+id)
+		}
+	}
+	slices.Sort(list)
+	list = slices.Compact(list)
 	for i := range w.graph.Modules {
 		if !all[i] {
 			continue

@@ -54,6 +54,13 @@ func TestAUnitSeesItsSourcesAndWhatItsNeedsAreSeededWith(t *testing.T) {
 	if want := []string{"/seed/p/a.py", "/seed/.mypy_cache/3.12/p/a.*"}; !slices.Equal(q.From[2].Subset, want) {
 		t.Errorf("of p it takes %q, not %q", q.From[2].Subset, want)
 	}
+	if slices.ContainsFunc(q.Argv, func(word string) bool { return strings.HasPrefix(word, "!") }) {
+		t.Errorf("the command %q has modules that are not there", q.Argv)
+	}
+	g.Modules[0].Absent, g.Modules[2].Absent, g.Modules[3].Absent = []string{"p.not"}, []string{"q.z", "q.y"}, []string{"q.y"}
+	if argv := actionsOf(t, g, How{Python: "/python"})["check q"].Argv; !slices.Equal(argv[4:6], []string{"!q.y", "!q.z"}) {
+		t.Errorf("the command is %q, which does not begin with what its own modules may miss", argv)
+	}
 	if argv := actions["stubs"].Argv; !slices.Contains(argv, "json") {
 		t.Errorf("the stubs are %q, without json", argv)
 	}
