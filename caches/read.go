@@ -51,7 +51,7 @@ func readWith(path string, most int64, flags int) ([]byte, error) {
 }
 
 func readAll(descriptor int, most int64) ([]byte, error) {
-	data := make([]byte, 0, firstRead)
+	data := make([]byte, 0, min(firstRead-1, most)+1)
 	for {
 		n, err := retry(func() (int, error) { return syscall.Read(descriptor, data[len(data):cap(data)]) })
 		if err != nil {

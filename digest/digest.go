@@ -134,7 +134,11 @@ func (d Digest) Function() Function {
 }
 
 // Hash returns the hash as 64 lower-case hexadecimal digits.
-func (d Digest) Hash() string { return hex.EncodeToString(d.hash[:]) }
+func (d Digest) Hash() string {
+	var text [2 * hashBytes]byte
+	hex.Encode(text[:], d.hash[:])
+	return string(text[:])
+}
 
 // Size returns the length of the content in bytes.
 func (d Digest) Size() int64 { return d.size }
@@ -144,7 +148,10 @@ func (d Digest) String() string {
 	if d.IsZero() {
 		return ""
 	}
-	return d.Hash() + "/" + strconv.FormatInt(d.size, 10)
+	const digits = 20 // of the largest size
+	text := make([]byte, 2*hashBytes, 2*hashBytes+1+digits)
+	hex.Encode(text, d.hash[:])
+	return string(strconv.AppendInt(append(text, '/'), d.size, 10))
 }
 
 // IsZero reports whether d is the zero Digest, which names nothing. The digest

@@ -23,6 +23,7 @@ type openTally struct {
 	file  *os.File // or nil
 	line  []byte   // as this process wrote it last
 	tally Tally    // that it stands for
+	read  []byte   // room for a line
 }
 
 // change lets work change the tally in the file at path, under its lock.
@@ -62,11 +63,13 @@ func (o *openTally) lock(path string) error {
 
 // rewrite reads the tally, lets work change it and writes it back.
 func (o *openTally) rewrite(subject Subject, work func(*Tally)) error {
-	var buffer [maxTally]byte
-	n, err := unix.Pread(int(o.file.Fd()), buffer[:], 0)
-	n = max(n, 0)
-	if err != nil || len(o.line) == 0 || !bytes.HasPrefix(buffer[:n], o.line) {
-		if o.tally, err = parseTally(buffer[:n]); err != nil {
+	if o.read == nil {
+		o.read = make([]byte, maxTally)
+	}
+	n, err := unix.Pread(int(o.file.Fd()), o.read, 0)
+	there := o.read[:max(n, 0)]
+	if err != nil || len(o.line) == 0 || !bytes.HasPrefix(there, o.line) {
+		if o.tally, err = parseTally(there); err != nil {
 			o.tally = newTally(subject)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"larder/caches"
+	"larder/digest"
 )
 
 // TestAnAnswerIsReadWithoutItsMessages: whatever is in a record, Load gives all of
@@ -112,6 +113,21 @@ func BenchmarkLoad(b *testing.B) {
 	for b.Loop() {
 		if got, err := files.Load(b.Context(), of("key")); err != nil || got == nil {
 			b.Fatal(got, err)
+		}
+	}
+}
+
+// TestBothLogsAreOftenOneBlob, which is then looked for once.
+func TestBothLogsAreOftenOneBlob(t *testing.T) {
+	record := sample()
+	for _, c := range []struct {
+		stderr string
+		want   int
+	}{{record.Stdout, 3}, {of("err").String(), 4}} {
+		record.Stderr = c.stderr
+		single, _, err := record.Needs(digest.BLAKE3)
+		if err != nil || len(single) != c.want {
+			t.Errorf("with standard error %s it needs %v, %v", c.stderr, single, err)
 		}
 	}
 }

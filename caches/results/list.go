@@ -99,7 +99,10 @@ func withoutMessages(line []byte) []byte {
 // Needs lists what the record needs: single blobs, and trees that are needed
 // with all that is in them. An error says that the record is [ErrUseless].
 func (r *Record) Needs(fn digest.Function) (single, trees []digest.Digest, err error) {
-	texts, roots := []string{r.Stdout, r.Stderr}, []string{}
+	texts, roots := []string{r.Stdout}, []string{}
+	if r.Stderr != r.Stdout { // mostly both are empty
+		texts = append(texts, r.Stderr)
+	}
 	for _, output := range r.Outputs {
 		switch output.Kind {
 		case "file":

@@ -165,7 +165,7 @@ func newBuilding(ctx context.Context, command *cli.Command, o *buildOptions) (*b
 		o.outputTo = absolute(here, o.outputTo)
 	}
 	b.shop.indexes = digest.NewIndexes()
-	b.shop.ahead = o.atOnce()
+	b.shop.ahead, b.shop.pathFresh = o.atOnce(), time.Second
 	b.runner = b.shop.runner()
 	b.line = b.shop.executor(b.runner)
 	nodes := len(b.graph.Nodes)

@@ -39,6 +39,8 @@ type workshop struct {
 	indexes *digest.Indexes
 	// ahead is how many sandboxes such a process keeps ready.
 	ahead int
+	// pathFresh is how long it takes programs to be where they were found.
+	pathFresh time.Duration
 }
 
 // openWorkshop reads the settings for root and opens the store.
@@ -77,7 +79,7 @@ func openForRun(command *cli.Command, root string) (*workshop, error) {
 	if store == nil {
 		return nil, broken
 	}
-	return &workshop{configured, store.Layout, store.Journal, store.Blobs, store.Named, store.Payloads, broken, detached, kind, nil, 0}, nil
+	return &workshop{configured, store.Layout, store.Journal, store.Blobs, store.Named, store.Payloads, broken, detached, kind, nil, 0, 0}, nil
 }
 
 func digestFunction(configured settings) (digest.Function, error) {
@@ -113,7 +115,7 @@ func (w *workshop) runner() *local.Runner {
 	config := w.store().Config()
 	config.CopyPayload, config.LookPayload = w.copyInBackground, lookPayload
 	config.Path, config.Home, config.Env = filepath.SplitList(os.Getenv("PATH")), home, os.Getenv
-	config.Ahead = w.ahead
+	config.Ahead, config.PathFresh = w.ahead, w.pathFresh
 	config.Grace, config.Program = grace/2, program
 	config.Spares, config.Broken = []string{os.TempDir(), "/dev/shm"}, w.broken
 	config.Untended, config.Sandbox = !w.background, w.sandbox

@@ -37,8 +37,9 @@ func (a *Action) Key(root digest.Digest, surroundings []Property) Key {
 	slices.SortFunc(properties, func(x, y Property) int {
 		return cmp.Or(strings.Compare(x.Name, y.Name), strings.Compare(x.Value, y.Value))
 	})
-	command := a.encodeCommand(properties)
-	message := a.encodeAction(digest.Of(root.Function(), command), root, properties)
+	platform := encodePlatform(properties)
+	command := a.encodeCommand(platform)
+	message := a.encodeAction(digest.Of(root.Function(), command), root, platform)
 	return Key{digest.Of(root.Function(), message), message, command, properties}
 }
 
@@ -93,40 +94,46 @@ const (
 	durationNanos   = 2
 )
 
-func (a *Action) encodeCommand(properties []Property) []byte {
-	var message []byte
+// room is more than most messages have.
+const room = 512
+
+func (a *Action) encodeCommand(platform []byte) []byte {
+	message := make([]byte, 0, room)
 	for _, argument := range a.Argv {
 		message = appendField(message, commandArguments, []byte(argument))
 	}
 	for _, variable := range a.Env {
 		message = appendField(message, commandEnvironment, encodePair(variable.Name, variable.Value))
 	}
-	message = appendField(message, commandPlatform, encodePlatform(properties))
+	message = appendField(message, commandPlatform, platform)
 	for _, output := range a.Outputs {
 		message = appendField(message, commandOutputPaths, []byte(output.text))
 	}
 	return message
 }
 
-func (a *Action) encodeAction(command, input digest.Digest, properties []Property) []byte {
-	message := appendField(nil, actionCommand, encodeDigest(command))
+func (a *Action) encodeAction(command, input digest.Digest, platform []byte) []byte {
+	message := appendField(make([]byte, 0, room), actionCommand, encodeDigest(command))
 	message = appendField(message, actionInput, encodeDigest(input))
 	if a.Timeout > 0 {
 		message = appendField(message, actionTimeout, encodeDuration(a.Timeout))
 	}
-	return appendField(message, actionPlatform, encodePlatform(properties))
+	return appendField(message, actionPlatform, platform)
 }
 
 func encodePlatform(properties []Property) []byte {
-	var message []byte
+	message, pair := make([]byte, 0, room), make([]byte, 0, room)
 	for _, property := range properties {
-		message = appendField(message, platformProperties, encodePair(property.Name, property.Value))
+		pair = appendPair(pair[:0], property.Name, property.Value)
+		message = appendField(message, platformProperties, pair)
 	}
 	return message
 }
 
-func encodePair(name, value string) []byte {
-	return appendText(appendText(nil, pairName, name), pairValue, value)
+func encodePair(name, value string) []byte { return appendPair(nil, name, value) }
+
+func appendPair(message []byte, name, value string) []byte {
+	return appendText(appendText(message, pairName, name), pairValue, value)
 }
 
 func encodeDigest(d digest.Digest) []byte {
@@ -149,7 +156,7 @@ func appendText(message []byte, number protowire.Number, text string) []byte {
 	if text == "" {
 		return message
 	}
-	return appendField(message, number, []byte(text))
+	return protowire.AppendString(protowire.AppendTag(message, number, protowire.BytesType), text)
 }
 
 // appendNumber leaves zero out, as proto3 does.

@@ -54,7 +54,7 @@ func (r *Runner) look(ctx context.Context, a *action.Action) (s scene, err error
 
 // caller is the machine as the user of larder sees it.
 func (r *Runner) caller(a *action.Action) host {
-	return host{path: r.config.Path, home: r.config.Home, root: a.Root, env: r.config.Env, nix: "/nix/store", bare: a.Host == action.HostNone}
+	return host{path: r.config.Path, home: r.config.Home, root: a.Root, env: r.config.Env, nix: "/nix/store", bare: a.Host == action.HostNone, programs: r.programs}
 }
 
 // scene is what an action sees of the host, besides what all actions see.

@@ -54,7 +54,7 @@ func (r *Runner) choose(a *action.Action) (isolation, error) {
 	case KindDirectory:
 		chosen.kind = sandbox.Directory
 	default:
-		if _, err := os.Lstat(r.unavailable()); err != nil {
+		if modeOf(r.unavailable()) == 0 {
 			return chosen, nil
 		}
 		if chosen.cause = sandbox.Namespaced(); chosen.cause == nil {

@@ -47,6 +47,9 @@ type Config struct {
 	Path []string
 	Home string
 	Env  func(name string) string
+	// PathFresh is how long a program that was found along Path is taken to be the
+	// one that its name means; 0 looks along Path for each action.
+	PathFresh time.Duration
 	// ProgramIndex is the file of the stat index for programs and packages.
 	ProgramIndex string
 	// Indexes keeps that index for more actions; nil does not.
@@ -79,6 +82,8 @@ type Runner struct {
 	begun  atomic.Pointer[early] // by Begin, until its action is described
 	host   hostSeen
 	ready  ready
+	// programs is nil without PathFresh.
+	programs *programs
 }
 
 // New returns a runner.
@@ -87,6 +92,9 @@ func New(config Config) *Runner {
 		config.Env = func(string) string { return "" }
 	}
 	r := &Runner{config: config}
+	if config.PathFresh > 0 {
+		r.programs = &programs{fresh: config.PathFresh}
+	}
 	if config.Indexes != nil {
 		r.ready.most = config.Ahead
 	}

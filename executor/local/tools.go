@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // host is what tool finding needs to know of the caller's machine.
@@ -20,6 +22,8 @@ type host struct {
 	sees func(string) bool // nil: a program may be anywhere
 	nix  string            // where Nix has its packages, "/nix/store" but in tests
 	bare bool              // the action sees no system folders, and only tools that are declared
+	// programs remembers what path leads to; it may be nil.
+	programs *programs
 }
 
 // found is what makes a program runnable: what has to be visible and where its
@@ -105,9 +109,27 @@ func (h host) locate(argv0 string, bins []string) string {
 	if strings.Contains(argv0, "/") {
 		return h.ofEnvironment(argv0)
 	}
+	if len(bins) > 0 || h.sees != nil {
+		path, _ := h.along(argv0, append(slices.Clone(bins), h.path...))
+		return path
+	}
+	if path := h.programs.of(argv0); path != "" && isExecutable(path) {
+		return path
+	}
+	path, isAnyones := h.along(argv0, h.path)
+	if isAnyones {
+		h.programs.note(argv0, path)
+	}
+	return path
+}
+
+// along looks for a program in folders. isAnyones says that it is found so from
+// every root: no manager of versions was asked.
+func (h host) along(name string, folders []string) (path string, isAnyones bool) {
 	var second string
-	for _, folder := range append(slices.Clone(bins), h.path...) {
-		path := filepath.Join(folder, argv0)
+	isAnyones = true
+	for _, folder := range folders {
+		path := filepath.Join(folder, name)
 		if !filepath.IsAbs(path) || !isFile(path) || h.sees != nil && !h.sees(path) {
 			continue
 		}
@@ -116,13 +138,13 @@ func (h host) locate(argv0 string, bins []string) string {
 			continue
 		}
 		if real, isShim := h.behindShim(path); isShim {
-			path = real
+			path, isAnyones = real, false
 		}
 		if path != "" {
-			return path
+			return path, isAnyones
 		}
 	}
-	return second
+	return second, false
 }
 
 // ofEnvironment finds the program of a virtual environment below the root that
@@ -277,19 +299,29 @@ func (f *found) addBin(folder string) {
 	}
 }
 
-func isDirectory(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
-}
+func isDirectory(path string) bool { return modeOf(path)&unix.S_IFMT == unix.S_IFDIR }
 
-func isFile(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
-}
+func isFile(path string) bool { return modeOf(path)&unix.S_IFMT == unix.S_IFREG }
 
 func isExecutable(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+	mode := modeOf(path)
+	return mode&unix.S_IFMT == unix.S_IFREG && mode&0o111 != 0
+}
+
+// modeOf is the type and the permissions of what a path leads to, 0 of what is not
+// there. Mostly it is not, along PATH, and os.Stat takes longer to say why than the
+// kernel to look.
+func modeOf(path string) uint32 {
+	var stat unix.Stat_t
+	for {
+		err := unix.Stat(path, &stat)
+		if err == nil {
+			return uint32(stat.Mode)
+		}
+		if !errors.Is(err, unix.EINTR) {
+			return 0
+		}
+	}
 }
 
 func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
