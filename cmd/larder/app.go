@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/urfave/cli/v3"
 )
@@ -107,36 +106,6 @@ func notYet(_ context.Context, command *cli.Command) error {
 func describeCompletion(command *cli.Command) {
 	command.Hidden = false
 	command.Usage = "print a completion script for bash, zsh, fish or pwsh"
-}
-
-// helpOrUnknown is what a command that only holds others does itself.
-func helpOrUnknown(_ context.Context, command *cli.Command) error {
-	name := command.Args().First()
-	root := command.Root() == command
-	switch {
-	case name != "" && root:
-		return fmt.Errorf("there is no command %q; see larder help (to run a program, write larder run -- %s)", name, name)
-	case name != "":
-		return fmt.Errorf("there is no command %q; see %s --help", command.FullName()+" "+name, command.FullName())
-	case root && command.Bool("version"):
-		return printVersion()
-	case root:
-		return cli.ShowRootCommandHelp(command)
-	}
-	return cli.ShowSubcommandHelp(command)
-}
-
-// usageError says where the flags are listed. The parser does not say how many
-// dashes an unknown flag had, so it is written as flags are here.
-func usageError(_ context.Context, command *cli.Command, err error, _ bool) error {
-	if _, flag, ok := strings.Cut(err.Error(), "flag provided but not defined: -"); ok {
-		dashes := "--"
-		if len(flag) == 1 {
-			dashes = "-"
-		}
-		return fmt.Errorf("there is no flag %s%s; see %s --help", dashes, flag, command.FullName())
-	}
-	return fmt.Errorf("%w; see %s --help", err, command.FullName())
 }
 
 // needArgs refuses a call with the wrong number of arguments; most below zero

@@ -74,7 +74,7 @@ func cacheExport(ctx context.Context, command *cli.Command) error {
 	if err != nil {
 		return fmt.Errorf("export %s: %w", row.Ref.Name, err)
 	}
-	fmt.Fprintf(os.Stderr, "exported %s: %d entries, %s\n", row.Ref, totals.Entries, binarySize(totals.Bytes))
+	fmt.Fprintf(os.Stderr, "exported %s: %s, %s\n", row.Ref, counted(totals.Entries, "entry", "entries"), binarySize(totals.Bytes))
 	return nil
 }
 
@@ -175,7 +175,7 @@ func cacheImport(ctx context.Context, command *cli.Command) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w; nothing was changed", path, err)
 	}
-	fmt.Printf("imported %s as generation %s: %d entries, %s%s\n", ref, made.ID, made.Entries, binarySize(made.Bytes), wayBack(ref, made))
+	fmt.Printf("imported %s as generation %s: %s, %s%s\n", ref, made.ID, counted(made.Entries, "entry", "entries"), binarySize(made.Bytes), wayBack(ref, made))
 	return nil
 }
 

@@ -32,3 +32,11 @@ func parseAge(text string) (time.Duration, error) {
 	}
 	return total + remaining, nil
 }
+
+// counted is a number of things, in words.
+func counted[N int | int64](n N, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

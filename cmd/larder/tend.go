@@ -249,7 +249,7 @@ func cacheCompact(ctx context.Context, command *cli.Command) error {
 	if err := shop.printCompacted(before); err != nil {
 		return err
 	}
-	fmt.Printf("%d generations written to the disk\n", marked)
+	fmt.Printf("%s written to the disk\n", counted(marked, "generation", "generations"))
 	return nil
 }
 
