@@ -7,7 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -213,5 +215,44 @@ func TestCancellationEndsEvenAProcessOneThatHangs(t *testing.T) {
 	cancel()
 	if r := <-done; !r.Killed || r.err != nil {
 		t.Errorf("got %+v, %v", r.Status, r.err)
+	}
+}
+
+// Who reads the output of a command need not wait for the tear-down, nor for process 1.
+func TestOutputEndsWithTheCommand(t *testing.T) {
+	requireSandbox(t)
+	for _, isolation := range []Isolation{Namespaces, Directory} {
+		read, write, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		folder := t.TempDir()
+		cfg := Config{
+			Isolation: isolation, Args: []string{"sh", "-c", "echo text; echo more >&2"}, Env: []string{"PATH=/usr/bin:/bin"},
+			Teardown: []string{"sh", "-c", "until [ -e seen ]; do sleep 0.01; done"},
+			Stdout:   write, Stderr: write, Began: func(int) { write.Close() },
+		}
+		if isolation == Directory {
+			cfg.Dir = folder
+		} else {
+			cfg.View, cfg.Binds = SystemView(), []Bind{{Source: folder, Target: WorkDir}}
+		}
+		ended := make(chan Status, 1)
+		go func() {
+			status, err := Run(t.Context(), cfg)
+			if err != nil {
+				t.Error(err)
+			}
+			ended <- status
+		}()
+		if text, err := io.ReadAll(read); err != nil || string(text) != "text\nmore\n" || len(ended) > 0 {
+			t.Errorf("isolation %d: read %q, %v; runs that have ended: %d", isolation, text, err, len(ended))
+		}
+		if err := os.WriteFile(filepath.Join(folder, "seen"), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if status := <-ended; status.ExitCode != 0 || status.Teardown == nil || !status.Teardown.OK() {
+			t.Errorf("isolation %d: %+v", isolation, status)
+		}
 	}
 }

@@ -34,6 +34,7 @@
 package journal
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"sync"
@@ -46,7 +47,7 @@ import (
 // goroutines, and any number of processes may write the journal of one store.
 type Journal struct {
 	layout   caches.Layout
-	logger   *slog.Logger
+	handler  slog.Handler
 	file     logFile
 	counting openTally
 
@@ -59,7 +60,7 @@ func Open(layout caches.Layout) *Journal {
 	j := &Journal{layout: layout}
 	j.file.folder = layout.Log()
 	handler := slog.NewJSONHandler(lineWriter{j}, &slog.HandlerOptions{ReplaceAttr: ourNames})
-	j.logger = slog.New(handler).With("pid", os.Getpid())
+	j.handler = handler.WithAttrs([]slog.Attr{slog.Int("pid", os.Getpid())})
 	return j
 }
 
@@ -81,15 +82,23 @@ func ourNames(groups []string, attr slog.Attr) slog.Attr {
 // names and values in turn, as for [slog.Logger.Info].
 func (j *Journal) Log(event string, pairs ...any) {
 	if j != nil {
-		j.logger.Info(event, pairs...)
+		j.write(slog.LevelInfo, event, pairs)
 	}
 }
 
 // Warn is Log for what somebody should look at.
 func (j *Journal) Warn(event string, pairs ...any) {
 	if j != nil {
-		j.logger.Warn(event, pairs...)
+		j.write(slog.LevelWarn, event, pairs)
 	}
+}
+
+// write goes around [slog.Logger], which looks up the caller of each line for a
+// handler that might want it: a walk over the stack, and this one does not.
+func (j *Journal) write(level slog.Level, event string, pairs []any) {
+	record := slog.NewRecord(time.Now(), level, event, 0)
+	record.Add(pairs...)
+	_ = j.handler.Handle(context.Background(), record) // a lineWriter takes every line
 }
 
 // Problem says why something could not be written since Open, or is nil. It is

@@ -12,6 +12,9 @@ import (
 
 // execute runs one command line and returns the exit code of the process.
 func execute(ctx context.Context, args []string) int {
+	if len(args) < 2 || args[1] != runName { // which knows later whether it is worth it
+		collectSeldom()
+	}
 	app := newApp(args)
 	err := app.Run(ctx, args)
 	var exit exitCode
@@ -49,8 +52,8 @@ func newApp(args []string) *cli.Command {
 		Description: "Start with:  larder run --preset mypy -- mypy src   (other tools: larder help presets)\n" +
 			"See what this machine offers:  larder doctor",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "store", Usage: "`DIR` that holds blobs, results and caches (default: $LARDER_STORE, larder.toml, the user's cache directory)"},
-			&cli.BoolFlag{Name: "version", Usage: "print the version", Local: true},
+			known(&cli.StringFlag{Name: "store", Usage: "`DIR` that holds blobs, results and caches (default: $LARDER_STORE, larder.toml, the user's cache directory)"}),
+			known(&cli.BoolFlag{Name: "version", Usage: "print the version", Local: true}),
 		},
 		Commands:                        commandsFor(args),
 		EnableShellCompletion:           true,
@@ -73,7 +76,7 @@ func commandsFor(args []string) (all []*cli.Command) {
 		name string
 		make func() *cli.Command
 	}{
-		{"run", runCommand}, {"build", buildCommand}, {"plan", planCommand}, {"worker", workerCommand}, {"shell", shellCommand}, {"digest", digestCommand}, {"explain", explainCommand},
+		{runName, runCommand}, {"build", buildCommand}, {"plan", planCommand}, {"worker", workerCommand}, {"shell", shellCommand}, {"digest", digestCommand}, {"explain", explainCommand},
 		{"cache", cacheCommand}, {"doctor", doctorCommand},
 		{"demo", demoCommand}, {"version", versionCommand}, {"", helpCommand}, // which shows them all
 		{copierName, copyPayloadCommand}, {lookName, lookPayloadCommand},

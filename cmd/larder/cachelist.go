@@ -23,7 +23,7 @@ func cacheListCommand() *cli.Command {
 			"In a GLOB, * is any text. More than one filter must all hold.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "columns", Usage: "`NAMES` of the columns to show, separated by commas"},
-			repeated{&cli.StringSliceFlag{Name: "filter", Usage: "show only where `COLUMN=GLOB`, or with !=, > or <; repeatable"}},
+			repeated{known(&cli.StringSliceFlag{Name: "filter", Usage: "show only where `COLUMN=GLOB`, or with !=, > or <; repeatable"})},
 			formatFlag(),
 		},
 		DisableSliceFlagSeparator: true,

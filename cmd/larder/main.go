@@ -13,8 +13,31 @@ import (
 )
 
 func main() {
-	// A run is over before garbage is worth collecting often: the scan of a
-	// large tree would otherwise collect several times.
-	debug.SetGCPercent(400)
+	reserveStack(0)
 	os.Exit(execute(context.Background(), os.Args))
 }
+
+// stackSize is what the stack of main comes to in a run of a command.
+const stackSize = 48 << 10
+
+// reserveStack has the runtime make its stack as large as it will be, while there is
+// hardly anything on it: it makes stacks larger by a copy, and has to find the
+// pointers in each frame. Only the frame of this function asks for the room; with
+// more than 0 its memory would be used as well.
+//
+//go:noinline
+func reserveStack(used int) {
+	if used > 0 {
+		var room [stackSize]byte
+		use(&room)
+	}
+}
+
+//go:noinline
+func use(room *[stackSize]byte) { room[0] = 1 }
+
+// collectSeldom is for a command that may have much in memory: it is over before
+// garbage is worth collecting often, and the scan of a large tree would otherwise
+// collect several times. It stops all that runs for a moment, so a run with next to
+// nothing to look at goes without.
+func collectSeldom() { debug.SetGCPercent(400) }

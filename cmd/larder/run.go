@@ -24,10 +24,13 @@ import (
 	"larder/sandbox"
 )
 
+// runName is the command by which one action runs.
+const runName = "run"
+
 func runCommand() *cli.Command {
 	one, options := 1, &runOptions{}
 	return &cli.Command{
-		Name: "run", Usage: "run one command in a sandbox",
+		Name: runName, Usage: "run one command in a sandbox",
 		UsageText: "larder run [flags] [--] COMMAND [ARG...]",
 		Description: "The command sees the files that -i names, the host's system folders, what --tool\n" +
 			"names, and caches. Flags that take a list (-i, --tool, -o, -e, caches) are repeated:\n" +
@@ -88,6 +91,9 @@ func perform(ctx context.Context, o order, shop *workshop, err error) error {
 		result.ExitCode = exitCodeOf(result, err)
 		complain(errors.Join(err, writeRecord(o.record, result)))
 		return exitCode(result.ExitCode)
+	}
+	if a := o.Action; len(a.Inputs)+len(a.Trees)+len(a.Outputs)+len(a.Caches)+len(a.Payloads)+len(a.Observe) > 0 {
+		collectSeldom()
 	}
 	runner := shop.runner()
 	if !o.Results.Read {

@@ -50,21 +50,21 @@ func runFlags(o *runOptions) []cli.Flag {
 		textFlag("network", &o.network, "`NET` of the command: none (loopback only, the default) or host"),
 		textFlag("timeout", &o.timeout, "end the command after `DUR`, such as 90s; set-up does not count"),
 		textFlag("memory", &o.memory, "most memory of all its processes together, `SIZE` such as 512M or 2G; page cache counts"),
-		&cli.IntFlag{Name: "pids", Destination: &o.pids, Usage: "most processes and threads at one time, `N`", Action: somePids},
+		known(&cli.IntFlag{Name: "pids", Destination: &o.pids, Usage: "most processes and threads at one time, `N`", Action: somePids}),
 		textFlag("cpu-time", &o.cpuTime, "most processor time of all its processes together, `DUR`"),
 		textFlag("output-limit", &o.outputLimit, "most that it may print, and most that it may write to disk, `SIZE`"),
 		textFlag("results", &o.results, "`USE` of kept results: off, read, write or read-write (the default)"),
-		&cli.BoolFlag{Name: "no-cache", Destination: &o.noCache, Usage: "the same as --results off"},
-		&cli.BoolFlag{Name: "strict", Destination: &o.strict, Usage: "breaking the rules of an append-only cache fails the action"},
+		known(&cli.BoolFlag{Name: "no-cache", Destination: &o.noCache, Usage: "the same as --results off"}),
+		known(&cli.BoolFlag{Name: "strict", Destination: &o.strict, Usage: "breaking the rules of an append-only cache fails the action"}),
 		textFlag("host", &o.host, "what of the host is `VISIBLE` beside --tool and --payload: system (its system folders, the default) or none"),
 		textFlag("sandbox", &o.sandbox, "`KIND` of sandbox: namespaces, directory (no isolation, but the same results and caches), or auto (namespaces where they are to be had, the default)"),
-		&cli.BoolFlag{Name: "allow-userns", Destination: &o.userns, Usage: "let the command make user namespaces and mounts in them, as sandboxes in it need"},
+		known(&cli.BoolFlag{Name: "allow-userns", Destination: &o.userns, Usage: "let the command make user namespaces and mounts in them, as sandboxes in it need"}),
 		textFlag("keep-sandbox", &o.keep, "`WHEN` to keep what the command saw and wrote, with a script that re-enters it: never (the default), on-failure or always"),
 		onlyFlag("exec", "local", "where to run: `local`"),
 		onlyFlag("remote-caches", "none", "named caches on a cluster: `none`"),
 		textFlag("json", &o.json, "write the result record to `FILE` (-: standard output)"),
 		textFlag("trace", &o.trace, "write what took how long to `FILE`, as Chrome trace events"),
-		&cli.BoolFlag{Name: "explain", Destination: &o.explain, Usage: "say why the result was not taken from the cache: what differs from the last run of the same command"},
+		known(&cli.BoolFlag{Name: "explain", Destination: &o.explain, Usage: "say why the result was not taken from the cache: what differs from the last run of the same command"}),
 		textFlag("spec", &o.spec, "read the request from `FILE`; flags override it"),
 		textFlag("preset", &o.preset, "start from what suits a known tool, `NAME`; flags add to it or override it (larder help presets)"),
 	}, laterFlags()...)
@@ -82,12 +82,29 @@ func (o *runOptions) ownFiles(here string) (files []string) {
 }
 
 func textFlag(name string, to *string, usage string, aliases ...string) cli.Flag {
-	return &cli.StringFlag{Name: name, Destination: to, Usage: usage, Aliases: aliases}
+	return known(&cli.StringFlag{Name: name, Destination: to, Usage: usage, Aliases: aliases})
 }
+
+// knownFlag is a flag that knows its names. The parser asks all flags for theirs
+// several times a line, and those of the library then look for commas in each, by
+// a regular expression.
+type knownFlag[T, C any, V cli.ValueCreator[T, C]] struct {
+	*cli.FlagBase[T, C, V]
+	names []string
+}
+
+func known[T, C any, V cli.ValueCreator[T, C]](flag *cli.FlagBase[T, C, V]) *knownFlag[T, C, V] {
+	return &knownFlag[T, C, V]{flag, append([]string{flag.Name}, flag.Aliases...)}
+}
+
+// Names are the name of the flag and its aliases.
+func (f *knownFlag[T, C, V]) Names() []string { return f.names }
 
 // repeated is a flag that may be given more than once. Help shows it like any
 // other: the text of run says which flags repeat.
-type repeated struct{ *cli.StringSliceFlag }
+type repeated struct {
+	*knownFlag[[]string, cli.StringConfig, cli.StringSlice]
+}
 
 // IsMultiValueFlag keeps help from writing every name a second time.
 func (repeated) IsMultiValueFlag() bool { return false }
@@ -96,17 +113,17 @@ func (repeated) IsMultiValueFlag() bool { return false }
 func (f repeated) String() string { return cli.FlagStringer(f) }
 
 func listFlag(name string, to *[]string, usage string, aliases ...string) cli.Flag {
-	return repeated{&cli.StringSliceFlag{Name: name, Destination: to, Usage: usage, Aliases: aliases}}
+	return repeated{known(&cli.StringSliceFlag{Name: name, Destination: to, Usage: usage, Aliases: aliases})}
 }
 
 // onlyFlag takes the one value that this version has.
 func onlyFlag(name, only, usage string) cli.Flag {
-	return &cli.StringFlag{Name: name, Usage: usage + " (the only one yet)", Action: func(_ context.Context, _ *cli.Command, value string) error {
+	return known(&cli.StringFlag{Name: name, Usage: usage + " (the only one yet)", Action: func(_ context.Context, _ *cli.Command, value string) error {
 		if value != only {
 			return fmt.Errorf("--%s %s: not yet in this version of larder; there is %s only", name, value, only)
 		}
 		return nil
-	}}
+	}})
 }
 
 // somePids refuses what would be taken for no limit.
@@ -126,7 +143,7 @@ func laterFlags() []cli.Flag {
 func laterValues(names ...string) []cli.Flag {
 	var flags []cli.Flag
 	for _, name := range names {
-		flags = append(flags, &cli.StringSliceFlag{Name: name, Hidden: true, Action: func(context.Context, *cli.Command, []string) error { return later(name) }})
+		flags = append(flags, known(&cli.StringSliceFlag{Name: name, Hidden: true, Action: func(context.Context, *cli.Command, []string) error { return later(name) }}))
 	}
 	return flags
 }
