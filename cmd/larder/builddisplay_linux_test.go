@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -116,6 +117,34 @@ func waitingPlan(t *testing.T) (folder string, release func(name string)) {
 	return folder, func(name string) {
 		t.Helper()
 		check(t, os.WriteFile(filepath.Join(folder, "fifo-"+name), []byte("go\n"), 0))
+	}
+}
+
+// TestTheDisplayOfThePage: docs/using.md shows a moment of a build as a terminal
+// does, but for the times.
+func TestTheDisplayOfThePage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/using.md")
+	check(t, err)
+	sample := regexp.MustCompile("(?s)```text\n([^`]*larder \\[#.*?)```").FindSubmatch(page)
+	if sample == nil {
+		t.Fatal("the page shows no display")
+	}
+	moment := regexp.QuoteMeta(strings.TrimSpace(string(sample[1])))
+	moment = regexp.MustCompile(`[0-9]+\\\.[0-9]+`).ReplaceAllString(moment, `[0-9.]+`)
+	moment = regexp.MustCompile(`about [0-9]+s`).ReplaceAllString(moment, `about [0-9hms]+`)
+	folder := t.TempDir()
+	check(t, errors.Join(unix.Mkfifo(filepath.Join(folder, "one"), 0o600), unix.Mkfifo(filepath.Join(folder, "two"), 0o600)))
+	check(t, os.WriteFile(filepath.Join(folder, "plan.json"), []byte(fmt.Sprintf(`{"schema": 1, "actions": [
+		{"name": "docs", "argv": ["true"]},
+		{"name": "lint", "argv": ["sh", "-c", "echo main.c:3: this line is too long; exit 1"], "from": [{"action": "docs"}]},
+		{"name": "compile", "argv": ["sh", "-c", "read x <%[1]s/one"]},
+		{"name": "test", "argv": ["sh", "-c", "read x <%[1]s/two"]},
+		{"name": "package", "argv": ["true"], "from": [{"action": "compile"}]}]}`, folder)), 0o644))
+	w := watch(t, folder, nil, "build", "--sandbox", "directory", "--jobs", "3", "--keep-going", "plan.json")
+	w.shows(`\A` + moment + `\s*\z`)
+	check(t, errors.Join(os.WriteFile(filepath.Join(folder, "one"), []byte("go\n"), 0), os.WriteFile(filepath.Join(folder, "two"), []byte("go\n"), 0)))
+	if code, _ := w.ends(); code != codeActionFailed {
+		t.Errorf("exit code %d", code)
 	}
 }
 

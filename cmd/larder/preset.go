@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"larder/digest"
 	"larder/executor"
 	"larder/executor/action"
+	"larder/executor/local"
 	"larder/executor/preset"
 	"larder/sandbox"
 )
@@ -26,13 +28,28 @@ func (w *workshop) applyPreset(ctx context.Context, options *runOptions, spec *a
 	if len(spec.Argv) == 0 {
 		return fmt.Errorf("preset %s: no command; name one after --, such as larder run --preset %s -- %s", options.preset, options.preset, chosen.Command)
 	}
+	if err := (versions{w, w.runner()}).put(ctx, chosen, spec); err != nil {
+		return fmt.Errorf("preset %s: %w", options.preset, err)
+	}
+	return nil
+}
+
+// versions knows the versions of tools.
+type versions struct {
+	*workshop
+	runner *local.Runner
+}
+
+// put puts a preset under a spec whose root is absolute, with the version of the
+// tool where it belongs.
+func (v versions) put(ctx context.Context, chosen preset.Preset, spec *action.Spec) error {
 	chosen.Under(spec, spec.Root)
 	if !preset.NeedsVersion(*spec) {
 		return nil
 	}
-	version, err := w.toolVersion(ctx, chosen, *spec)
+	version, err := v.of(ctx, chosen, *spec)
 	if err != nil {
-		return missedBy(chosen, spec.Root, spec.Argv, fmt.Errorf("preset %s: %w", options.preset, err))
+		return missedBy(chosen, spec.Root, spec.Argv, err)
 	}
 	preset.Expand(spec, version)
 	return nil
@@ -54,22 +71,35 @@ func (w *workshop) choosePreset(options *runOptions) error {
 	if options.preset == "" {
 		return nil
 	}
-	chosen, err := preset.Find(options.preset, w.settings.Presets)
+	chosen, err := w.findPreset(options.preset)
 	if err != nil {
-		return fmt.Errorf("--preset: %w; larder help presets shows them", err)
+		return fmt.Errorf("--preset: %w", err)
 	}
 	for name, cache := range chosen.Caches {
-		cache.Options = cache.Over(w.settings.Caches[name])
-		chosen.Caches[name], w.settings.Caches[name] = cache, cache.Options
+		w.settings.Caches[name] = cache.Options
 	}
 	options.chosen = chosen
 	return nil
 }
 
-// toolVersion finds the version of the preset's tool. What its version command
+// findPreset finds a preset, with what larder.toml says of its caches.
+func (w *workshop) findPreset(name string) (preset.Preset, error) {
+	chosen, err := preset.Find(name, w.settings.Presets)
+	if err != nil {
+		return chosen, fmt.Errorf("%w; larder help presets shows them", err)
+	}
+	chosen.Caches = maps.Clone(chosen.Caches)
+	for name, cache := range chosen.Caches {
+		cache.Options = cache.Over(w.settings.Caches[name])
+		chosen.Caches[name] = cache
+	}
+	return chosen, nil
+}
+
+// of finds the version of the preset's tool. What its version command
 // said is kept in the store under the state of the program, so that the command
 // runs only when the program has changed.
-func (w *workshop) toolVersion(ctx context.Context, chosen preset.Preset, spec action.Spec) (string, error) {
+func (v versions) of(ctx context.Context, chosen preset.Preset, spec action.Spec) (string, error) {
 	if chosen.VersionFile != "" {
 		return chosen.FileVersion(spec.Root)
 	}
@@ -81,29 +111,29 @@ func (w *workshop) toolVersion(ctx context.Context, chosen preset.Preset, spec a
 	if err != nil {
 		return "", err
 	}
-	return w.keptVersion(ctx, wanted)
+	return v.kept(ctx, wanted)
 }
 
-// keptVersion answers a version command from the store, or runs it.
-func (w *workshop) keptVersion(ctx context.Context, wanted *action.Action) (string, error) {
-	state, err := w.runner().ProgramState(wanted)
+// kept answers a version command from the store, or runs it.
+func (v versions) kept(ctx context.Context, wanted *action.Action) (string, error) {
+	state, err := v.runner.ProgramState(wanted)
 	if err != nil {
 		return "", err
 	}
-	file := w.versionFile(state, wanted)
+	file := v.versionFile(state, wanted)
 	if known, err := os.ReadFile(file); err == nil && state != "" {
 		if version, err := preset.VersionIn(string(known)); err == nil {
 			return version, nil
 		}
 	}
-	said, err := w.askVersion(ctx, wanted)
+	said, err := v.ask(ctx, wanted)
 	if err != nil {
 		return "", err
 	}
 	version, err := preset.VersionIn(said)
 	if err == nil && state != "" {
 		// It is advice: when it cannot be written the next run asks again.
-		_ = w.layout.WriteFile(file, []byte(version+"\n"), 0o644)
+		_ = v.layout.WriteFile(file, []byte(version+"\n"), 0o644)
 	}
 	return version, err
 }
@@ -115,10 +145,10 @@ func (w *workshop) versionFile(state string, probe *action.Action) string {
 	return filepath.Join(w.layout.Index(), "version-"+digest.Of(digest.BLAKE3, []byte(asked)).Hash()[:32])
 }
 
-// askVersion runs the version command in a sandbox and returns what it printed.
-func (w *workshop) askVersion(ctx context.Context, probe *action.Action) (string, error) {
+// ask runs the version command in a sandbox and returns what it printed.
+func (v versions) ask(ctx context.Context, probe *action.Action) (string, error) {
 	var out, errs strings.Builder
-	result, err := w.executor(w.runner()).Run(ctx, executor.Request{Action: probe, Streams: executor.Streams{Stdout: &out, Stderr: &errs}})
+	result, err := v.executor(v.runner).Run(ctx, executor.Request{Action: probe, Streams: executor.Streams{Stdout: &out, Stderr: &errs}})
 	command := strings.Join(probe.Argv, " ")
 	if err != nil {
 		return "", fmt.Errorf("ask %q for the version: %w", command, err)

@@ -16,6 +16,7 @@ import (
 	"larder/executor"
 	"larder/executor/action"
 	"larder/executor/local"
+	"larder/executor/preset"
 	"larder/executor/worker"
 )
 
@@ -146,12 +147,16 @@ func newServing(command *cli.Command, o *workerOptions) (*serving, error) {
 func (s *serving) do(ctx context.Context, task worker.Task) (*action.Result, error) {
 	s.using.RLock()
 	defer s.using.RUnlock()
-	request, err := s.request(ctx, task)
+	chosen, err := s.preset(task)
+	if err != nil {
+		return refused(), err
+	}
+	request, err := s.request(ctx, task, chosen)
 	if err != nil {
 		return refused(), err
 	}
 	result, err := s.line.Run(ctx, request)
-	err = brokenOff(ctx, err)
+	err = missedBy(chosen, request.Action.Root, request.Action.Argv, brokenOff(ctx, err))
 	result.ExitCode = exitCodeOf(result, err)
 	s.shop.writeDown(result, err)
 	if published(result) || keptAnswer(request, result) && s.shop.untended() {
@@ -176,8 +181,20 @@ func (s *serving) rest() {
 	s.shop.layout.Renew()
 }
 
+// preset finds the preset that a request names; without one it is the zero value.
+func (s *serving) preset(task worker.Task) (preset.Preset, error) {
+	if task.Preset == "" {
+		return preset.Preset{}, nil
+	}
+	chosen, err := s.shop.findPreset(task.Preset)
+	if err != nil {
+		return chosen, fmt.Errorf("preset: %w", err)
+	}
+	return chosen, nil
+}
+
 // request checks what was asked for.
-func (s *serving) request(ctx context.Context, task worker.Task) (executor.Request, error) {
+func (s *serving) request(ctx context.Context, task worker.Task, chosen preset.Preset) (executor.Request, error) {
 	request := executor.Request{
 		Results: s.policy, WithKey: true, OutputTo: task.OutputTo, Signals: task.Signals,
 		Streams: executor.Streams{Stdout: task.Stdout, Stderr: task.Stderr},
@@ -196,6 +213,11 @@ func (s *serving) request(ctx context.Context, task worker.Task) (executor.Reque
 	spec.Root = absolute(s.base, spec.Root)
 	if err := checkRoot(spec.Root); err != nil {
 		return request, err
+	}
+	if task.Preset != "" && len(spec.Argv) > 0 {
+		if err := (versions{s.shop, s.runner}).put(ctx, chosen, &spec); err != nil {
+			return request, fmt.Errorf("preset %s: %w", task.Preset, err)
+		}
 	}
 	if request.Action, err = spec.Validate(s.base); err != nil {
 		return request, err

@@ -113,7 +113,7 @@ func (v *validator) keep(err error) {
 
 func (v *validator) argv(argv []string) {
 	if len(argv) == 0 || argv[0] == "" {
-		v.refuse("request: no command; name one after --")
+		v.refuse("request: no command; name one after --, or as argv of a spec")
 	}
 	for _, arg := range argv {
 		if strings.ContainsRune(arg, 0) {

@@ -24,6 +24,8 @@ type Request struct {
 	// ID names the request in answers. It may be used again once it is answered.
 	ID   string       `json:"id,omitempty"`
 	Spec *action.Spec `json:"spec,omitempty"`
+	// Preset, when set, names what the spec rests on, as larder run --preset does.
+	Preset string `json:"preset,omitempty"`
 	// Results, when set, is the use of kept results: off, read, write, read-write.
 	Results string `json:"results,omitempty"`
 	// OutputTo is where outputs are written, instead of below the root; "none" only

@@ -90,6 +90,8 @@ func wrongLines() map[string]string {
 		`{"id":"a","spec":{},"inline":1048577}`:     "from 0 to 1048576",
 		`{"id":"a","cancel":"a"}`:                   "no other members",
 		`{"spec":{},"cancel":"a"}`:                  "no other members",
+		`{"preset":"mypy","cancel":"a"}`:            "no other members",
+		`{"id":"a","spec":{},"preset":7}`:           "preset cannot be a JSON number",
 		`{"id":"` + strings.Repeat("a", 257) + `"}`: "257 bytes",
 		strings.Repeat("[", 1<<19):                  "",
 		`{"id":"a","spec":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + "}": "exceeded max depth",
@@ -101,6 +103,7 @@ func rightLines() []string {
 		`{"id":"a","spec":{}}`,
 		`{"schema":1,"id":"a\nb","spec":{"argv":["x"],"root":"/r","env":{"A":"b"}},"results":"off","output_to":"none","inline":1048576,"events":true}`,
 		`{"cancel":"a"}`, `{"cancel":"a","schema":1}`,
+		`{"id":"a","spec":{"argv":["mypy","src"]},"preset":"mypy"}`,
 	}
 }
 
