@@ -280,12 +280,14 @@ func (d *differ) name(upper realDir, below node, name string, change *Change) (*
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", change.Path, err)
 	}
-	under, in, err := below.glimpse(name)
-	if err != nil {
-		return nil, err
-	}
-	if seen.kind == File && (under.kind == File || under.kind == 0) {
-		return nil, d.file(name, change, seen, under, in)
+	if seen.kind == File {
+		under, in, err := below.glimpse(name)
+		if err != nil {
+			return nil, err
+		}
+		if under.kind == File || under.kind == 0 {
+			return nil, d.file(name, change, seen, under, in)
+		}
 	}
 	return d.other(upper, below, change, seen.node(change.Path, change.Real))
 }

@@ -3,6 +3,7 @@ package layers
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 )
 
 // crew shares work among goroutines, as many as there are processors, for all
@@ -14,22 +15,26 @@ const mostHands = 8
 
 func newCrew() *crew { return &crew{make(chan struct{}, min(runtime.GOMAXPROCS(0), mostHands)-1)} }
 
-// spread calls work for 0 to n-1, in parts of so many each; a part that nobody
-// is free for is done by the caller. It returns the first error by number.
+// spread calls work for 0 to n-1, in parts of so many each, of which who is done
+// with one takes the next. It returns the first error by number; after an error a
+// part is left, and the others are done.
 func (c *crew) spread(n, each int, work func(int) error) error {
 	parts := (n + each - 1) / each
 	failed := make([]error, parts)
+	var next atomic.Int64
 	var wait sync.WaitGroup
-	for part := range parts {
-		do := func() {
+	var take func()
+	take = func() {
+		for part := int(next.Add(1)) - 1; part < parts; part = int(next.Add(1)) - 1 {
+			if part < parts-1 {
+				c.lend(&wait, take)
+			}
 			for i := part * each; i < min(n, (part+1)*each) && failed[part] == nil; i++ {
 				failed[part] = work(i)
 			}
 		}
-		if part == parts-1 || !c.lend(&wait, do) {
-			do()
-		}
 	}
+	take()
 	wait.Wait()
 	for _, err := range failed {
 		if err != nil {
@@ -40,15 +45,13 @@ func (c *crew) spread(n, each int, work func(int) error) error {
 }
 
 // lend gives work to another goroutine if there may be one more.
-func (c *crew) lend(wait *sync.WaitGroup, work func()) bool {
+func (c *crew) lend(wait *sync.WaitGroup, work func()) {
 	select {
 	case c.more <- struct{}{}:
 		wait.Go(func() {
 			defer func() { <-c.more }()
 			work()
 		})
-		return true
 	default:
-		return false
 	}
 }
