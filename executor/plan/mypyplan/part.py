@@ -135,7 +135,7 @@ class Graph:
         self.options, self.imports = options, imports
         self.paths = compute_search_paths(sources, options, default_data_dir())
         self.finder = FindModuleCache(self.paths, fscache, options, source_set=BuildSourceSet(sources))
-        self.modules, self.external, self.found, self.files = {}, set(), {}, {}
+        self.modules, self.external, self.found, self.files, self.missed = {}, set(), {}, {}, {}
         self.whole = unusual(sources, options)
         for source in sources:
             if source.module in self.modules or source.path is None:
@@ -182,8 +182,10 @@ class Graph:
                 continue
             known = len(self.modules)
             deps, folders = {}, set()
-            for other, _ in wanted_by(id, module["path"], record):
+            for other, imported in wanted_by(id, module["path"], record):
                 kind = self.find(other)
+                if kind == "none" and imported and "." in other:
+                    self.missed.setdefault(other, set()).add(id)
                 if kind == "local" and other != id:
                     deps[other] = True
                 elif kind == "folder":
@@ -200,11 +202,7 @@ class Graph:
         but imported, by it or others: once one module imports a.b, and there is an a
         and no a.b, mypy takes a.b for a module that is missing in all of them, and
         says nothing about "from a import b"."""
-        by = {}
-        for id, module in self.modules.items():
-            for other, whole in wanted_by(id, module["path"], self.imports.of(module["path"])):
-                if whole and self.find(other) == "none" and "." in other and self.find(other.rpartition(".")[0]) != "none":
-                    by.setdefault(other, set()).add(id)
+        by = {other: ids for other, ids in self.missed.items() if self.find(other.rpartition(".")[0]) != "none"}
         known = reached(self.modules, by, self.options, fscache) if by else ()
         for module in self.modules.values() if known else ():
             names = words(module["path"])
