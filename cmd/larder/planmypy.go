@@ -85,13 +85,22 @@ func planMypy(ctx context.Context, command *cli.Command, o *planOptions) error {
 	if graph.Whole != "" {
 		fmt.Fprintf(os.Stderr, "larder: one action for everything: %s\n", graph.Whole)
 	} else {
-		fmt.Fprintf(os.Stderr, "larder: %d modules in %d actions, the largest of %d\n", len(graph.Modules), len(units), mypyplan.Largest(units))
+		fmt.Fprintf(os.Stderr, "larder: %s\n", unitsText(len(graph.Modules), len(units), mypyplan.Largest(units)))
 	}
 	text, err := json.Marshal(graph.Plan(units, how))
 	if err != nil {
 		return fmt.Errorf("write the plan: %w", err)
 	}
 	return writePlan(o.to, append(text, '\n'))
+}
+
+// unitsText says how many modules the actions of a plan check.
+func unitsText(modules, actions, largest int) string {
+	text := fmt.Sprintf("%s in %s", counted(modules, "module", "modules"), counted(actions, "action", "actions"))
+	if actions > 1 {
+		text += fmt.Sprintf(", the largest of %d", largest)
+	}
+	return text
 }
 
 func writePlan(to string, text []byte) error {

@@ -220,3 +220,16 @@ func mypyAnswer(code int, out string) string {
 	slices.SortStableFunc(lines, func(a, b string) int { return strings.Compare(fileOf(a), fileOf(b)) })
 	return fmt.Sprintf("exit code %d\n%s", code, strings.Join(lines, ""))
 }
+
+func TestNumbersOfModulesAreWords(t *testing.T) {
+	for want, c := range map[string][3]int{
+		"4 modules in 2 actions, the largest of 2": {4, 2, 2},
+		"2 modules in 1 action":                    {2, 1, 2},
+		"1 module in 1 action":                     {1, 1, 1},
+		"0 modules in 0 actions":                   {0, 0, 0},
+	} {
+		if got := unitsText(c[0], c[1], c[2]); got != want {
+			t.Errorf("%v: %q, want %q", c, got, want)
+		}
+	}
+}
