@@ -40,7 +40,8 @@ func CheckPatterns(patterns []string) error {
 
 // newSelection checks patterns and excluded paths.
 func newSelection(patterns, exclude []string) (*selection, error) {
-	s := &selection{excluded: slices.Sorted(slices.Values(exclude))}
+	s := &selection{excluded: slices.Clone(exclude)}
+	slices.Sort(s.excluded)
 	var problems []error
 	for _, text := range patterns {
 		one, err := newSelector(text)

@@ -101,7 +101,7 @@ func TestRecordsOfEarlierVersionsAreRead(t *testing.T) {
 func BenchmarkLoad(b *testing.B) {
 	files, _ := open(b)
 	record := sample()
-	record.Action, record.Command = make([]byte, 500), make([]byte, 400)
+	record.Observed, record.Action, record.Command = nil, make([]byte, 500), make([]byte, 400)
 	if err := files.Save(b.Context(), of("key"), record); err != nil {
 		b.Fatal(err)
 	}

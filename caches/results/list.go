@@ -55,32 +55,51 @@ func (f Files) All(visit func(Kept, error) error) error {
 
 // readWhole reads a record with all that is in it.
 func readWhole(path string) (*Record, error) {
-	return read(path, func(line []byte) []byte { return line })
+	line, _, err := readLine(path)
+	if err != nil {
+		return nil, err
+	}
+	return parse(path, line)
 }
 
 // readAnswer reads a record without its messages, which are the greater part of
-// it: thousands are read for their answers alone, and none of them is unpacked.
-func readAnswer(path string) (*Record, error) { return read(path, withoutMessages) }
+// it: thousands are read for their answers alone, and none of them is unpacked. Of
+// one that nothing vouches for, all is read.
+func readAnswer(path string) (*Record, error) {
+	line, isSealed, err := readLine(path)
+	if err != nil {
+		return nil, err
+	}
+	if isSealed {
+		line = withoutMessages(line)
+		if record, ok := parsePlain(line); ok && record.Format == Format {
+			return record, nil
+		}
+	}
+	return parse(path, line)
+}
 
-// read reads a record, or what part leaves of its line.
-func read(path string, part func(line []byte) []byte) (*Record, error) {
+// readLine reads the line of a record, and finds out whether it has a seal.
+func readLine(path string) (line []byte, isSealed bool, err error) {
 	data, err := caches.ReadUnnoted(path)
 	if err != nil {
-		return nil, fmt.Errorf("read a result: %w", err)
+		return nil, false, fmt.Errorf("read a result: %w", err)
 	}
-	line, err := caches.Unseal(data)
-	if sealed := len(line)+1 < len(data); err == nil && sealed {
-		line = part(line) // it is as it was written, whatever is left out
+	if line, err = caches.Unseal(data); err != nil {
+		return nil, false, useless(path)
 	}
+	return line, len(line)+1 < len(data), nil
+}
+
+func parse(path string, line []byte) (*Record, error) {
 	var record Record
-	if err == nil {
-		err = json.Unmarshal(line, &record)
-	}
-	if err != nil || record.Format != Format {
-		return nil, fmt.Errorf("result %s: %w", filepath.Base(path), ErrUseless)
+	if err := json.Unmarshal(line, &record); err != nil || record.Format != Format {
+		return nil, useless(path)
 	}
 	return &record, nil
 }
+
+func useless(path string) error { return fmt.Errorf("result %s: %w", filepath.Base(path), ErrUseless) }
 
 // withoutMessages cuts the members of the messages out of the line of a record, as
 // [Files.Save] writes them, and overwrites it. Their values are base64, without

@@ -41,7 +41,8 @@ type Node struct {
 // Graph checks the plan as a whole. Relative paths of the host are relative to
 // base, an absolute directory. What is wrong comes as [Problems], all of it.
 func (p *Plan) Graph(base string) (*Graph, error) {
-	c := &checker{plan: p, graph: &Graph{targets: p.Targets, byName: map[string]int{}}}
+	graph := &Graph{Nodes: make([]Node, 0, len(p.Actions)), targets: p.Targets, byName: make(map[string]int, len(p.Actions))}
+	c := &checker{plan: p, graph: graph}
 	if p.Schema != Version {
 		c.wrong([]any{"schema"}, "the schema of the plan is %d; this version of larder reads %d", p.Schema, Version)
 	}
