@@ -8,8 +8,12 @@ SOURCES := $(shell find cmd executor digest caches sandbox -name '*.go' -o -name
 
 build: bin/larder bin/larder-zstd ## build bin/larder, and bin/larder-zstd, which it starts
 
+# The linker writes a program page by page, and page by page the kernel keeps it. What
+# is written in large pieces it keeps in large pieces (ext4, from Linux 6.16), and maps
+# at once: a millisecond less for each start, until the file is read from the disk again.
 bin/larder bin/larder-zstd: $(SOURCES) go.mod go.sum
-	CGO_ENABLED=0 $(GO) build -trimpath -o $@ ./cmd/$(@F)
+	CGO_ENABLED=0 $(GO) build -trimpath -o $@.linked ./cmd/$(@F)
+	cp $@.linked $@.copied && mv $@.copied $@ && rm $@.linked
 
 test: ## install what the tests need, then run every check and every test
 	@.ci/needs

@@ -3,7 +3,7 @@ package digest
 import (
 	"fmt"
 
-	"google.golang.org/protobuf/encoding/protowire"
+	"larder/digest/wire"
 )
 
 // DecodeDirectory reads a Directory message whose digests are of fn. It refuses
@@ -13,7 +13,7 @@ import (
 func DecodeDirectory(fn Function, data []byte) (Directory, error) {
 	var d Directory
 	err := eachField(data, func(f field) error {
-		switch f.number {
+		switch f.Number {
 		case directoryFiles:
 			return f.message(func(inner []byte) error {
 				file, err := decodeFile(fn, inner)
@@ -73,7 +73,7 @@ func unsorted(name string) error {
 func decodeFile(fn Function, data []byte) (File, error) {
 	var file File
 	err := eachField(data, func(f field) (err error) {
-		switch f.number {
+		switch f.Number {
 		case nodeName:
 			file.Name, err = f.text()
 		case nodeDigest:
@@ -91,7 +91,7 @@ func decodeFile(fn Function, data []byte) (File, error) {
 func decodeSub(fn Function, data []byte) (Sub, error) {
 	var sub Sub
 	err := eachField(data, func(f field) (err error) {
-		switch f.number {
+		switch f.Number {
 		case nodeName:
 			sub.Name, err = f.text()
 		case nodeDigest:
@@ -105,7 +105,7 @@ func decodeSub(fn Function, data []byte) (Sub, error) {
 func decodeSymlink(data []byte) (Symlink, error) {
 	var link Symlink
 	err := eachField(data, func(f field) (err error) {
-		switch f.number {
+		switch f.Number {
 		case nodeName:
 			link.Name, err = f.text()
 		case nodeTarget:
@@ -127,7 +127,7 @@ func decodeDigest(fn Function, outer field, before Digest) (Digest, error) {
 		var hash string
 		var size uint64
 		err := eachField(data, func(f field) (err error) {
-			switch f.number {
+			switch f.Number {
 			case digestHash:
 				hash, err = f.text()
 			case digestSize:
@@ -147,64 +147,39 @@ func decodeDigest(fn Function, outer field, before Digest) (Digest, error) {
 }
 
 // field is one field of a message as it is on the wire.
-type field struct {
-	number protowire.Number
-	kind   protowire.Type
-	value  []byte
-}
+type field struct{ wire.Field }
 
 // eachField calls visit for each field of a message, in the order of the wire.
 // A scalar that comes twice has its last value, as in every protobuf parser.
 func eachField(data []byte, visit func(field) error) error {
 	for len(data) > 0 {
-		number, kind, n := protowire.ConsumeTag(data)
-		if n < 0 {
-			return fmt.Errorf("%w: %w", ErrTree, protowire.ParseError(n))
+		next, rest, err := wire.Next(data)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrTree, err)
 		}
-		data = data[n:]
-		if n = protowire.ConsumeFieldValue(number, kind, data); n < 0 {
-			return fmt.Errorf("%w: %w", ErrTree, protowire.ParseError(n))
-		}
-		if err := visit(field{number, kind, data[:n]}); err != nil {
+		if err := visit(field{next}); err != nil {
 			return err
 		}
-		data = data[n:]
+		data = rest
 	}
 	return nil
 }
 
-// bytes returns the value of a length-delimited field.
-func (f field) bytes() ([]byte, error) {
-	if f.kind != protowire.BytesType {
-		return nil, fmt.Errorf("%w: field %d has wire type %d", ErrTree, f.number, f.kind)
+// must refuses a field of another kind.
+func (f field) must(kind wire.Kind) error {
+	if f.Kind != kind {
+		return fmt.Errorf("%w: field %d has wire type %d", ErrTree, f.Number, f.Kind)
 	}
-	value, n := protowire.ConsumeBytes(f.value)
-	if n < 0 {
-		return nil, fmt.Errorf("%w: %w", ErrTree, protowire.ParseError(n))
-	}
-	return value, nil
+	return nil
 }
 
-func (f field) text() (string, error) {
-	value, err := f.bytes()
-	return string(value), err
-}
+func (f field) text() (string, error) { return string(f.Bytes()), f.must(wire.Bytes) }
 
 func (f field) message(decode func([]byte) error) error {
-	value, err := f.bytes()
-	if err != nil {
+	if err := f.must(wire.Bytes); err != nil {
 		return err
 	}
-	return decode(value)
+	return decode(f.Bytes())
 }
 
-func (f field) varint() (uint64, error) {
-	if f.kind != protowire.VarintType {
-		return 0, fmt.Errorf("%w: field %d has wire type %d", ErrTree, f.number, f.kind)
-	}
-	value, n := protowire.ConsumeVarint(f.value)
-	if n < 0 {
-		return 0, fmt.Errorf("%w: %w", ErrTree, protowire.ParseError(n))
-	}
-	return value, nil
-}
+func (f field) varint() (uint64, error) { return f.Varint(), f.must(wire.Varint) }

@@ -3,9 +3,8 @@ package action
 import (
 	"strings"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
 	"larder/digest"
+	"larder/digest/wire"
 )
 
 // IsSecretName reports whether the name of a variable looks as if its value were
@@ -28,20 +27,18 @@ func (k Key) Kept() (message, command []byte) {
 	var clean []byte
 	rest, hid := k.Command, false
 	for len(rest) > 0 {
-		number, kind, n := protowire.ConsumeTag(rest)
-		size := protowire.ConsumeFieldValue(number, kind, rest[max(n, 0):])
-		if n < 0 || size < 0 {
+		field, after, err := wire.Next(rest)
+		if err != nil {
 			return k.Action, nil // it is not of our making
 		}
-		field := rest[:n+size]
-		if number == commandEnvironment {
-			value, _ := protowire.ConsumeBytes(rest[n:])
-			if name, secret := splitPair(value); IsSecretName(name) {
+		kept := rest[:len(rest)-len(after)]
+		if field.Number == commandEnvironment {
+			if name, secret := splitPair(field.Bytes()); IsSecretName(name) {
 				hid = true
-				field = appendField(nil, commandEnvironment, encodePair(name, sameness(name, secret)))
+				kept = appendField(nil, commandEnvironment, encodePair(name, sameness(name, secret)))
 			}
 		}
-		clean, rest = append(clean, field...), rest[n+size:]
+		clean, rest = append(clean, kept...), after
 	}
 	if !hid {
 		return k.Action, k.Command
@@ -58,17 +55,16 @@ func sameness(name, value string) string {
 // splitPair reads what [encodePair] writes.
 func splitPair(pair []byte) (name, value string) {
 	for len(pair) > 0 {
-		number, _, n := protowire.ConsumeTag(pair)
-		text, size := protowire.ConsumeBytes(pair[max(n, 0):])
-		if n < 0 || size < 0 {
+		field, rest, err := wire.Next(pair)
+		if err != nil || field.Kind != wire.Bytes {
 			return name, value
 		}
-		if number == pairName {
-			name = string(text)
+		if field.Number == pairName {
+			name = string(field.Bytes())
 		} else {
-			value = string(text)
+			value = string(field.Bytes())
 		}
-		pair = pair[n+size:]
+		pair = rest
 	}
 	return name, value
 }

@@ -9,9 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
 	"larder/digest"
+	"larder/digest/wire"
 	"larder/executor/action"
 )
 
@@ -85,22 +84,22 @@ func (d *decoder) add(component Component, name, value string) {
 
 func (d *decoder) command(message []byte) error {
 	var argv, outputs []string
-	err := eachField(message, func(number protowire.Number, raw, value []byte) (err error) {
-		switch number {
+	err := eachField(message, func(field wire.Field) (err error) {
+		switch field.Number {
 		case commandArguments:
-			argv = append(argv, string(value))
+			argv = append(argv, string(field.Bytes()))
 		case commandEnvironment:
 			var pair action.Property
-			pair, err = decodePair(value)
+			pair, err = decodePair(field.Bytes())
 			d.add(Env, pair.Name, pair.Value)
 		case commandFiles, commandDirectories, commandOutputPaths:
-			outputs = append(outputs, string(value))
+			outputs = append(outputs, string(field.Bytes()))
 		case commandPlatform:
-			d.commandPlatform, err = decodePlatform(d.commandPlatform, value)
+			d.commandPlatform, err = decodePlatform(d.commandPlatform, field.Bytes())
 		case commandWorkDir:
-			d.add(WorkDir, "", string(value))
+			d.add(WorkDir, "", string(field.Bytes()))
 		default:
-			d.add(OtherPart, fmt.Sprintf("%d of the command", number), strconv.QuoteToASCII(string(raw)))
+			d.add(OtherPart, fmt.Sprintf("%d of the command", field.Number), strconv.QuoteToASCII(string(field.Value)))
 		}
 		return err
 	})
@@ -113,19 +112,19 @@ func (d *decoder) command(message []byte) error {
 }
 
 func (d *decoder) action(fn digest.Function, message []byte) error {
-	return eachField(message, func(number protowire.Number, raw, value []byte) (err error) {
-		switch number {
+	return eachField(message, func(field wire.Field) (err error) {
+		switch field.Number {
 		case actionCommand: // all that it stands for is compared
 		case actionInput:
-			d.input, err = decodeDigest(fn, value)
+			d.input, err = decodeDigest(fn, field.Bytes())
 		case actionTimeout:
 			var limit time.Duration
-			limit, err = decodeDuration(value)
+			limit, err = decodeDuration(field.Bytes())
 			d.add(Limit, action.LimitTimeout, limit.String())
 		case actionPlatform:
-			d.actionPlatform, err = decodePlatform(d.actionPlatform, value)
+			d.actionPlatform, err = decodePlatform(d.actionPlatform, field.Bytes())
 		default:
-			d.add(OtherPart, fmt.Sprintf("%d of the action", number), strconv.QuoteToASCII(string(raw)))
+			d.add(OtherPart, fmt.Sprintf("%d of the action", field.Number), strconv.QuoteToASCII(string(field.Value)))
 		}
 		return err
 	})

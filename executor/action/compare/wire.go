@@ -9,43 +9,33 @@ import (
 	"time"
 	"unicode"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
 	"larder/digest"
+	"larder/digest/wire"
 	"larder/executor/action"
 )
 
-// eachField calls visit for each field of a message, in the order of the wire,
-// with its value as it is there, and with what a field of bytes holds.
-func eachField(message []byte, visit func(number protowire.Number, raw, value []byte) error) error {
+// eachField calls visit for each field of a message, in the order of the wire.
+func eachField(message []byte, visit func(wire.Field) error) error {
 	for len(message) > 0 {
-		number, kind, n := protowire.ConsumeTag(message)
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		message = message[n:]
-		if n = protowire.ConsumeFieldValue(number, kind, message); n < 0 {
-			return protowire.ParseError(n)
-		}
-		raw, value := message[:n], []byte(nil)
-		if kind == protowire.BytesType {
-			value, _ = protowire.ConsumeBytes(raw)
-		}
-		if err := visit(number, raw, value); err != nil {
+		field, rest, err := wire.Next(message)
+		if err != nil {
 			return err
 		}
-		message = message[n:]
+		if err := visit(field); err != nil {
+			return err
+		}
+		message = rest
 	}
 	return nil
 }
 
 func decodePair(message []byte) (pair action.Property, err error) {
-	err = eachField(message, func(number protowire.Number, _, value []byte) error {
-		switch number {
+	err = eachField(message, func(field wire.Field) error {
+		switch field.Number {
 		case firstField:
-			pair.Name = string(value)
+			pair.Name = string(field.Bytes())
 		case secondField:
-			pair.Value = string(value)
+			pair.Value = string(field.Bytes())
 		}
 		return nil
 	})
@@ -58,11 +48,11 @@ func decodePlatform(found []action.Property, message []byte) ([]action.Property,
 	if found == nil {
 		found = []action.Property{}
 	}
-	err := eachField(message, func(number protowire.Number, _, value []byte) error {
-		if number != firstField {
+	err := eachField(message, func(field wire.Field) error {
+		if field.Number != firstField {
 			return nil
 		}
-		pair, err := decodePair(value)
+		pair, err := decodePair(field.Bytes())
 		found = append(found, pair)
 		return err
 	})
@@ -72,12 +62,12 @@ func decodePlatform(found []action.Property, message []byte) ([]action.Property,
 func decodeDigest(fn digest.Function, message []byte) (digest.Digest, error) {
 	var hash string
 	var size int64
-	err := eachField(message, func(number protowire.Number, raw, value []byte) error {
-		switch number {
+	err := eachField(message, func(field wire.Field) error {
+		switch field.Number {
 		case firstField:
-			hash = string(value)
+			hash = string(field.Bytes())
 		case secondField:
-			size = number64(raw)
+			size = int64(field.Varint())
 		}
 		return nil
 	})
@@ -90,12 +80,12 @@ func decodeDigest(fn digest.Function, message []byte) (digest.Digest, error) {
 // decodeDuration reads a duration; one that is longer than 292 years is that.
 func decodeDuration(message []byte) (time.Duration, error) {
 	var seconds, nanos int64
-	err := eachField(message, func(number protowire.Number, raw, _ []byte) error {
-		switch number {
+	err := eachField(message, func(field wire.Field) error {
+		switch field.Number {
 		case firstField:
-			seconds = number64(raw)
+			seconds = int64(field.Varint())
 		case secondField:
-			nanos = number64(raw)
+			nanos = int64(field.Varint())
 		}
 		return nil
 	})
@@ -103,15 +93,6 @@ func decodeDuration(message []byte) (time.Duration, error) {
 		return math.MaxInt64, err
 	}
 	return time.Duration(seconds)*time.Second + time.Duration(nanos), err
-}
-
-// number64 reads a varint; of what is none it is zero.
-func number64(raw []byte) int64 {
-	value, n := protowire.ConsumeVarint(raw)
-	if n < 0 {
-		return 0
-	}
-	return int64(value)
 }
 
 // quoteAll joins texts so that two lists never have the same one: as a shell
