@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"larder/caches/cas"
 	"larder/digest"
 )
 
@@ -28,8 +29,8 @@ func digestCommand() *cli.Command {
 				DisableSliceFlagSeparator: true, Action: digestScan, OnUsageError: usageError,
 			},
 			{Name: "ls", Usage: "list a tree", ArgsUsage: "DIGEST", Flags: []cli.Flag{asJSON}, Action: digestList, OnUsageError: usageError},
-			{Name: "cat", Usage: "print a blob, or a file of a tree", ArgsUsage: "DIGEST[:PATH]", Action: digestCat, OnUsageError: usageError},
-			{Name: "export", Usage: "write a tree, or a blob, to the host", ArgsUsage: "DIGEST DIR", Action: digestExport, OnUsageError: usageError},
+			{Name: "cat", Usage: "print a blob, or a file of a tree", ArgsUsage: "DIGEST[:PATH]", Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print what it is, as JSON, and not its content"}}, Action: digestCat, OnUsageError: usageError},
+			{Name: "export", Usage: "write a tree, or a blob, to the host", ArgsUsage: "DIGEST DIR", Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print what was written, as JSON"}}, Action: digestExport, OnUsageError: usageError},
 		}, algebraCommands()...),
 	}
 }
@@ -123,6 +124,12 @@ func digestCat(ctx context.Context, command *cli.Command) error {
 	if err != nil {
 		return err
 	}
+	if command.Bool("json") {
+		if entry.Kind != digest.KindSymlink && !shop.blobs.Has(entry.Digest) {
+			return fmt.Errorf("blob %s: %w", entry.Digest, cas.ErrMissing)
+		}
+		return printJSON(listed(entry))
+	}
 	if entry.Kind == digest.KindSymlink {
 		return fmt.Errorf("%s is a symbolic link to %s", command.Args().First(), entry.Target)
 	}
@@ -137,7 +144,10 @@ func digestExport(ctx context.Context, command *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	return shop.blobs.Export(ctx, entry, command.Args().Get(1))
+	if err := shop.blobs.Export(ctx, entry, command.Args().Get(1)); err != nil || !command.Bool("json") {
+		return err
+	}
+	return printJSON(listed(entry))
 }
 
 // namedEntry finds what DIGEST or DIGEST:PATH means. A digest alone is a tree
