@@ -5,14 +5,17 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // TestBuildToolsPage runs the examples of docs/build-tools.md, each tool that is
-// installed in a folder with the files that its part of the page shows.
+// installed, or comes from a package index, in a folder with the files that its
+// part of the page shows.
 func TestBuildToolsPage(t *testing.T) {
 	needSandbox(t)
+	installTools(t)
 	text, err := os.ReadFile("../../docs/build-tools.md")
 	if err != nil {
 		t.Fatal(err)
@@ -43,6 +46,25 @@ func TestBuildToolsPage(t *testing.T) {
 	if len(tools) > 0 {
 		t.Errorf("the page has no examples of %v", tools)
 	}
+}
+
+// installTools puts those tools that pip can install behind those that are there.
+// Where that fails, the tests that need them say what is missing.
+func installTools(t *testing.T) {
+	t.Helper()
+	if !slices.ContainsFunc([]string{"just", "nox", "tox"}, func(name string) bool { return exec.Command(name, "--version").Run() != nil }) {
+		return
+	}
+	if missing := readmeNeeds(); missing != nil {
+		t.Logf("no tools are installed: %v", missing)
+		return
+	}
+	environment := filepath.Join(t.TempDir(), "tools")
+	install := exec.Command("sh", "-c", `python3 -m venv "$0" && "$0/bin/pip" install -q rust-just nox tox`, environment)
+	if output, err := install.CombinedOutput(); err != nil {
+		t.Logf("no tools are installed: %v\n%s", err, output)
+	}
+	t.Setenv("PATH", os.Getenv("PATH")+string(filepath.ListSeparator)+filepath.Join(environment, "bin"))
 }
 
 // needPrograms skips a test for which a program is missing. Shims of version
