@@ -74,10 +74,14 @@ func takeIdle(layout caches.Layout, path string) *Run {
 // when it was new, whatever the reason: [Run.Close], which has to follow in any
 // case, removes that. A crash leaves the folder to a sweep, or idle.
 func (r *Run) Park() {
-	if r.parked || r.clear() != nil {
+	if r.parked {
 		return
 	}
-	if _, err := waiting(r.path); err != nil {
+	_, err := waiting(r.path)
+	if err != nil && r.clear() == nil { // most commands leave nothing there
+		_, err = waiting(r.path)
+	}
+	if err != nil {
 		return
 	}
 	for number := range idleMost {

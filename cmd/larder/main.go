@@ -14,6 +14,7 @@ import (
 
 func main() {
 	reserveStack(0)
+	knowHelp()
 	os.Exit(execute(context.Background(), os.Args))
 }
 

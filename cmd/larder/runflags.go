@@ -100,6 +100,14 @@ func known[T, C any, V cli.ValueCreator[T, C]](flag *cli.FlagBase[T, C, V]) *kno
 // Names are the name of the flag and its aliases.
 func (f *knownFlag[T, C, V]) Names() []string { return f.names }
 
+// knowHelp does the same for the flag that the library adds to every command. One
+// line has one command, so that it is one flag for all of them does no harm.
+func knowHelp() {
+	if flag, ok := cli.HelpFlag.(*cli.BoolFlag); ok {
+		cli.HelpFlag = known(flag)
+	}
+}
+
 // repeated is a flag that may be given more than once. Help shows it like any
 // other: the text of run says which flags repeat.
 type repeated struct {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/urfave/cli/v3"
@@ -35,5 +36,23 @@ func TestFlagsThatKnowTheirNamesAreParsed(t *testing.T) {
 	err := command.Run(t.Context(), []string{runName, "-i", "a", "--input", "b,c", "--no-cache", "--pids=3", "-C", "/"})
 	if err != nil || !slices.Equal(options.inputs, []string{"a", "b,c"}) || !options.noCache || options.pids != 3 || options.root != "/" {
 		t.Errorf("%+v, %v", options, err)
+	}
+}
+
+// Help is one flag for all commands of a line, and still each shows its own.
+func TestHelpKnowsItsNames(t *testing.T) {
+	before := cli.HelpFlag
+	t.Cleanup(func() { cli.HelpFlag = before })
+	knowHelp()
+	if found, want := cli.HelpFlag.Names(), before.Names(); !slices.Equal(found, want) {
+		t.Errorf("help is %q, without that it is %q", found, want)
+	}
+	for _, line := range [][]string{{"larder", "--help"}, {"larder", "run", "-h"}, {"larder", "cache", "list", "--help"}} {
+		var text strings.Builder
+		app := newApp(line)
+		app.Writer = &text
+		if err := app.Run(t.Context(), line); err != nil || !strings.Contains(text.String(), strings.Join(line[:len(line)-1], " ")+" ") {
+			t.Errorf("%q: %v, and shows\n%s", line, err, text.String())
+		}
 	}
 }
