@@ -1,6 +1,7 @@
 package layers_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -131,16 +132,40 @@ func replace(path, target string) error {
 	return os.Symlink(target, path)
 }
 
-// crowd makes a directory large, which ext4 never takes back.
+// crowd makes a directory large, which ext4 never takes back. Other file systems
+// do, when the names are gone.
 func crowd(path string) error {
+	if err := fill(path); err != nil {
+		return err
+	}
+	probe, err := os.MkdirTemp(filepath.Dir(filepath.Dir(path)), "probe-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(probe)
+	if err := errors.Join(fill(probe), clearFolder(probe)); err != nil {
+		return err
+	}
+	info, err := os.Lstat(probe)
+	if err == nil && info.Size() <= 4096 {
+		return fmt.Errorf("an empty directory has %d bytes again: %w", info.Size(), unix.ENOTSUP)
+	}
+	return err
+}
+
+func fill(folder string) error {
 	for i := range 200 {
-		if err := os.WriteFile(filepath.Join(path, fmt.Sprintf("%0200d", i)), nil, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%0200d", i)), nil, 0o600); err != nil {
 			return err
 		}
 	}
-	info, err := os.Lstat(path)
-	if err == nil && info.Size() <= 4096 {
-		return fmt.Errorf("the directory has still %d bytes: %w", info.Size(), unix.ENOTSUP)
+	return nil
+}
+
+func clearFolder(folder string) error {
+	entries, err := os.ReadDir(folder)
+	for _, entry := range entries {
+		err = errors.Join(err, os.Remove(filepath.Join(folder, entry.Name())))
 	}
 	return err
 }
