@@ -3,7 +3,7 @@ package digest
 import (
 	"fmt"
 
-	"larder/digest/wire"
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // DecodeDirectory reads a Directory message whose digests are of fn. It refuses
@@ -13,7 +13,7 @@ import (
 func DecodeDirectory(fn Function, data []byte) (Directory, error) {
 	var d Directory
 	err := eachField(data, func(f field) error {
-		switch f.Number {
+		switch f.number {
 		case directoryFiles:
 			return f.message(func(inner []byte) error {
 				file, err := decodeFile(fn, inner)
@@ -73,7 +73,7 @@ func unsorted(name string) error {
 func decodeFile(fn Function, data []byte) (File, error) {
 	var file File
 	err := eachField(data, func(f field) (err error) {
-		switch f.Number {
+		switch f.number {
 		case nodeName:
 			file.Name, err = f.text()
 		case nodeDigest:
@@ -91,7 +91,7 @@ func decodeFile(fn Function, data []byte) (File, error) {
 func decodeSub(fn Function, data []byte) (Sub, error) {
 	var sub Sub
 	err := eachField(data, func(f field) (err error) {
-		switch f.Number {
+		switch f.number {
 		case nodeName:
 			sub.Name, err = f.text()
 		case nodeDigest:
@@ -105,7 +105,7 @@ func decodeSub(fn Function, data []byte) (Sub, error) {
 func decodeSymlink(data []byte) (Symlink, error) {
 	var link Symlink
 	err := eachField(data, func(f field) (err error) {
-		switch f.Number {
+		switch f.number {
 		case nodeName:
 			link.Name, err = f.text()
 		case nodeTarget:
@@ -127,7 +127,7 @@ func decodeDigest(fn Function, outer field, before Digest) (Digest, error) {
 		var hash string
 		var size uint64
 		err := eachField(data, func(f field) (err error) {
-			switch f.Number {
+			switch f.number {
 			case digestHash:
 				hash, err = f.text()
 			case digestSize:
@@ -147,39 +147,64 @@ func decodeDigest(fn Function, outer field, before Digest) (Digest, error) {
 }
 
 // field is one field of a message as it is on the wire.
-type field struct{ wire.Field }
+type field struct {
+	number protowire.Number
+	kind   protowire.Type
+	value  []byte
+}
 
 // eachField calls visit for each field of a message, in the order of the wire.
 // A scalar that comes twice has its last value, as in every protobuf parser.
 func eachField(data []byte, visit func(field) error) error {
 	for len(data) > 0 {
-		next, rest, err := wire.Next(data)
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrTree, err)
+		number, kind, n := protowire.ConsumeTag(data)
+		if n < 0 {
+			return fmt.Errorf("%w: %w", ErrTree, protowire.ParseError(n))
 		}
-		if err := visit(field{next}); err != nil {
+		data = data[n:]
+		if n = protowire.ConsumeFieldValue(number, kind, data); n < 0 {
+			return fmt.Errorf("%w: %w", ErrTree, protowire.ParseError(n))
+		}
+		if err := visit(field{number, kind, data[:n]}); err != nil {
 			return err
 		}
-		data = rest
+		data = data[n:]
 	}
 	return nil
 }
 
-// must refuses a field of another kind.
-func (f field) must(kind wire.Kind) error {
-	if f.Kind != kind {
-		return fmt.Errorf("%w: field %d has wire type %d", ErrTree, f.Number, f.Kind)
+// bytes returns the value of a length-delimited field.
+func (f field) bytes() ([]byte, error) {
+	if f.kind != protowire.BytesType {
+		return nil, fmt.Errorf("%w: field %d has wire type %d", ErrTree, f.number, f.kind)
 	}
-	return nil
+	value, n := protowire.ConsumeBytes(f.value)
+	if n < 0 {
+		return nil, fmt.Errorf("%w: %w", ErrTree, protowire.ParseError(n))
+	}
+	return value, nil
 }
 
-func (f field) text() (string, error) { return string(f.Bytes()), f.must(wire.Bytes) }
+func (f field) text() (string, error) {
+	value, err := f.bytes()
+	return string(value), err
+}
 
 func (f field) message(decode func([]byte) error) error {
-	if err := f.must(wire.Bytes); err != nil {
+	value, err := f.bytes()
+	if err != nil {
 		return err
 	}
-	return decode(f.Bytes())
+	return decode(value)
 }
 
-func (f field) varint() (uint64, error) { return f.Varint(), f.must(wire.Varint) }
+func (f field) varint() (uint64, error) {
+	if f.kind != protowire.VarintType {
+		return 0, fmt.Errorf("%w: field %d has wire type %d", ErrTree, f.number, f.kind)
+	}
+	value, n := protowire.ConsumeVarint(f.value)
+	if n < 0 {
+		return 0, fmt.Errorf("%w: %w", ErrTree, protowire.ParseError(n))
+	}
+	return value, nil
+}

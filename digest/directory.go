@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"larder/digest/wire"
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // File is a regular file in a [Directory].
@@ -39,15 +39,15 @@ type Directory struct {
 // Field numbers of the messages Directory, FileNode, DirectoryNode,
 // SymlinkNode and Digest.
 const (
-	directoryFiles       wire.Number = 1
-	directoryDirectories wire.Number = 2
-	directorySymlinks    wire.Number = 3
-	nodeName             wire.Number = 1
-	nodeDigest           wire.Number = 2
-	nodeTarget           wire.Number = 2
-	fileExecutable       wire.Number = 4
-	digestHash           wire.Number = 1
-	digestSize           wire.Number = 2
+	directoryFiles       protowire.Number = 1
+	directoryDirectories protowire.Number = 2
+	directorySymlinks    protowire.Number = 3
+	nodeName             protowire.Number = 1
+	nodeDigest           protowire.Number = 2
+	nodeTarget           protowire.Number = 2
+	fileExecutable       protowire.Number = 4
+	digestHash           protowire.Number = 1
+	digestSize           protowire.Number = 2
 )
 
 // Encode returns the message in its canonical form: names sorted, the fields
@@ -75,8 +75,8 @@ func (d Directory) encode() []byte {
 		out = appendNode(out, directoryFiles, size, f.Name)
 		out = appendDigest(out, f.Digest)
 		if f.Executable {
-			out = wire.AppendTag(out, fileExecutable, wire.Varint)
-			out = wire.AppendVarint(out, 1)
+			out = protowire.AppendTag(out, fileExecutable, protowire.VarintType)
+			out = protowire.AppendVarint(out, 1)
 		}
 	}
 	for _, s := range d.Directories {
@@ -85,44 +85,44 @@ func (d Directory) encode() []byte {
 	}
 	for _, l := range d.Symlinks {
 		out = appendNode(out, directorySymlinks, stringSize(l.Name)+stringSize(l.Target), l.Name)
-		out = wire.AppendTag(out, nodeTarget, wire.Bytes)
-		out = wire.AppendBytes(out, l.Target)
+		out = protowire.AppendTag(out, nodeTarget, protowire.BytesType)
+		out = protowire.AppendString(out, l.Target)
 	}
 	return out
 }
 
 // appendNode starts a node of the given size and writes its name.
-func appendNode(out []byte, field wire.Number, size int, name string) []byte {
-	out = wire.AppendTag(out, field, wire.Bytes)
-	out = wire.AppendVarint(out, uint64(size))
-	out = wire.AppendTag(out, nodeName, wire.Bytes)
-	return wire.AppendBytes(out, name)
+func appendNode(out []byte, field protowire.Number, size int, name string) []byte {
+	out = protowire.AppendTag(out, field, protowire.BytesType)
+	out = protowire.AppendVarint(out, uint64(size))
+	out = protowire.AppendTag(out, nodeName, protowire.BytesType)
+	return protowire.AppendString(out, name)
 }
 
 func appendDigest(out []byte, d Digest) []byte {
-	out = wire.AppendTag(out, nodeDigest, wire.Bytes)
-	out = wire.AppendVarint(out, uint64(digestSizeOf(d)))
-	out = wire.AppendTag(out, digestHash, wire.Bytes)
-	out = wire.AppendVarint(out, 2*hashBytes)
+	out = protowire.AppendTag(out, nodeDigest, protowire.BytesType)
+	out = protowire.AppendVarint(out, uint64(digestSizeOf(d)))
+	out = protowire.AppendTag(out, digestHash, protowire.BytesType)
+	out = protowire.AppendVarint(out, 2*hashBytes)
 	out = hex.AppendEncode(out, d.hash[:])
 	if d.size != 0 {
-		out = wire.AppendTag(out, digestSize, wire.Varint)
-		out = wire.AppendVarint(out, uint64(d.size))
+		out = protowire.AppendTag(out, digestSize, protowire.VarintType)
+		out = protowire.AppendVarint(out, uint64(d.size))
 	}
 	return out
 }
 
 // stringSize is the encoded size of a string field with a one-byte tag.
-func stringSize(text string) int { return 1 + wire.SizeBytes(len(text)) }
+func stringSize(text string) int { return 1 + protowire.SizeBytes(len(text)) }
 
 // digestNodeSize is the encoded size of a digest field with a one-byte tag.
-func digestNodeSize(d Digest) int { return 1 + wire.SizeBytes(digestSizeOf(d)) }
+func digestNodeSize(d Digest) int { return 1 + protowire.SizeBytes(digestSizeOf(d)) }
 
 // digestSizeOf is the encoded size of a Digest message.
 func digestSizeOf(d Digest) int {
-	size := 1 + wire.SizeBytes(2*hashBytes)
+	size := 1 + protowire.SizeBytes(2*hashBytes)
 	if d.size != 0 {
-		size += 1 + wire.SizeVarint(uint64(d.size))
+		size += 1 + protowire.SizeVarint(uint64(d.size))
 	}
 	return size
 }

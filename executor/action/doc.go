@@ -5,7 +5,7 @@
 // builds the Remote Execution API messages whose digest is the action's key.
 // A [Result] is the answer, in the form of the published result record.
 //
-// The messages are those of build.bazel.remote.execution.v2, written by
-// package wire so that a local run links no protobuf registry; tests hold them
+// The messages are those of build.bazel.remote.execution.v2, written with
+// protowire so that a local run links no protobuf registry; tests hold them
 // against the generated messages byte for byte.
 package action

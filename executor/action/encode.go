@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"larder/digest"
-	"larder/digest/wire"
 )
 
 // keyVersion changes when the meaning of a key does, so that old results are
@@ -146,22 +147,22 @@ func encodeDuration(d time.Duration) []byte {
 
 // appendField writes a length-delimited field, an empty one too: that is how a
 // repeated element or a sub-message that is set but empty is written.
-func appendField(message []byte, number wire.Number, value []byte) []byte {
-	return wire.AppendBytes(wire.AppendTag(message, number, wire.Bytes), value)
+func appendField(message []byte, number protowire.Number, value []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(message, number, protowire.BytesType), value)
 }
 
 // appendText leaves the empty string out, as proto3 does for single fields.
-func appendText(message []byte, number wire.Number, text string) []byte {
+func appendText(message []byte, number protowire.Number, text string) []byte {
 	if text == "" {
 		return message
 	}
-	return wire.AppendBytes(wire.AppendTag(message, number, wire.Bytes), text)
+	return protowire.AppendString(protowire.AppendTag(message, number, protowire.BytesType), text)
 }
 
 // appendNumber leaves zero out, as proto3 does.
-func appendNumber(message []byte, number wire.Number, value int64) []byte {
+func appendNumber(message []byte, number protowire.Number, value int64) []byte {
 	if value == 0 {
 		return message
 	}
-	return wire.AppendVarint(wire.AppendTag(message, number, wire.Varint), uint64(value))
+	return protowire.AppendVarint(protowire.AppendTag(message, number, protowire.VarintType), uint64(value))
 }

@@ -3,8 +3,9 @@ package action
 import (
 	"strings"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"larder/digest"
-	"larder/digest/wire"
 )
 
 // IsSecretName reports whether the name of a variable looks as if its value were
@@ -27,18 +28,20 @@ func (k Key) Kept() (message, command []byte) {
 	var clean []byte
 	rest, hid := k.Command, false
 	for len(rest) > 0 {
-		field, after, err := wire.Next(rest)
-		if err != nil {
+		number, kind, n := protowire.ConsumeTag(rest)
+		size := protowire.ConsumeFieldValue(number, kind, rest[max(n, 0):])
+		if n < 0 || size < 0 {
 			return k.Action, nil // it is not of our making
 		}
-		kept := rest[:len(rest)-len(after)]
-		if field.Number == commandEnvironment {
-			if name, secret := splitPair(field.Bytes()); IsSecretName(name) {
+		field := rest[:n+size]
+		if number == commandEnvironment {
+			value, _ := protowire.ConsumeBytes(rest[n:])
+			if name, secret := splitPair(value); IsSecretName(name) {
 				hid = true
-				kept = appendField(nil, commandEnvironment, encodePair(name, sameness(name, secret)))
+				field = appendField(nil, commandEnvironment, encodePair(name, sameness(name, secret)))
 			}
 		}
-		clean, rest = append(clean, kept...), after
+		clean, rest = append(clean, field...), rest[n+size:]
 	}
 	if !hid {
 		return k.Action, k.Command
@@ -55,16 +58,17 @@ func sameness(name, value string) string {
 // splitPair reads what [encodePair] writes.
 func splitPair(pair []byte) (name, value string) {
 	for len(pair) > 0 {
-		field, rest, err := wire.Next(pair)
-		if err != nil || field.Kind != wire.Bytes {
+		number, _, n := protowire.ConsumeTag(pair)
+		text, size := protowire.ConsumeBytes(pair[max(n, 0):])
+		if n < 0 || size < 0 {
 			return name, value
 		}
-		if field.Number == pairName {
-			name = string(field.Bytes())
+		if number == pairName {
+			name = string(text)
 		} else {
-			value = string(field.Bytes())
+			value = string(text)
 		}
-		pair = rest
+		pair = pair[n+size:]
 	}
 	return name, value
 }

@@ -9,8 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"larder/digest"
-	"larder/digest/wire"
 	"larder/executor/action"
 )
 
@@ -84,22 +85,22 @@ func (d *decoder) add(component Component, name, value string) {
 
 func (d *decoder) command(message []byte) error {
 	var argv, outputs []string
-	err := eachField(message, func(field wire.Field) (err error) {
-		switch field.Number {
+	err := eachField(message, func(number protowire.Number, raw, value []byte) (err error) {
+		switch number {
 		case commandArguments:
-			argv = append(argv, string(field.Bytes()))
+			argv = append(argv, string(value))
 		case commandEnvironment:
 			var pair action.Property
-			pair, err = decodePair(field.Bytes())
+			pair, err = decodePair(value)
 			d.add(Env, pair.Name, pair.Value)
 		case commandFiles, commandDirectories, commandOutputPaths:
-			outputs = append(outputs, string(field.Bytes()))
+			outputs = append(outputs, string(value))
 		case commandPlatform:
-			d.commandPlatform, err = decodePlatform(d.commandPlatform, field.Bytes())
+			d.commandPlatform, err = decodePlatform(d.commandPlatform, value)
 		case commandWorkDir:
-			d.add(WorkDir, "", string(field.Bytes()))
+			d.add(WorkDir, "", string(value))
 		default:
-			d.add(OtherPart, fmt.Sprintf("%d of the command", field.Number), strconv.QuoteToASCII(string(field.Value)))
+			d.add(OtherPart, fmt.Sprintf("%d of the command", number), strconv.QuoteToASCII(string(raw)))
 		}
 		return err
 	})
@@ -112,19 +113,19 @@ func (d *decoder) command(message []byte) error {
 }
 
 func (d *decoder) action(fn digest.Function, message []byte) error {
-	return eachField(message, func(field wire.Field) (err error) {
-		switch field.Number {
+	return eachField(message, func(number protowire.Number, raw, value []byte) (err error) {
+		switch number {
 		case actionCommand: // all that it stands for is compared
 		case actionInput:
-			d.input, err = decodeDigest(fn, field.Bytes())
+			d.input, err = decodeDigest(fn, value)
 		case actionTimeout:
 			var limit time.Duration
-			limit, err = decodeDuration(field.Bytes())
+			limit, err = decodeDuration(value)
 			d.add(Limit, action.LimitTimeout, limit.String())
 		case actionPlatform:
-			d.actionPlatform, err = decodePlatform(d.actionPlatform, field.Bytes())
+			d.actionPlatform, err = decodePlatform(d.actionPlatform, value)
 		default:
-			d.add(OtherPart, fmt.Sprintf("%d of the action", field.Number), strconv.QuoteToASCII(string(field.Value)))
+			d.add(OtherPart, fmt.Sprintf("%d of the action", number), strconv.QuoteToASCII(string(raw)))
 		}
 		return err
 	})

@@ -9,33 +9,43 @@ import (
 	"time"
 	"unicode"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"larder/digest"
-	"larder/digest/wire"
 	"larder/executor/action"
 )
 
-// eachField calls visit for each field of a message, in the order of the wire.
-func eachField(message []byte, visit func(wire.Field) error) error {
+// eachField calls visit for each field of a message, in the order of the wire,
+// with its value as it is there, and with what a field of bytes holds.
+func eachField(message []byte, visit func(number protowire.Number, raw, value []byte) error) error {
 	for len(message) > 0 {
-		field, rest, err := wire.Next(message)
-		if err != nil {
+		number, kind, n := protowire.ConsumeTag(message)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		message = message[n:]
+		if n = protowire.ConsumeFieldValue(number, kind, message); n < 0 {
+			return protowire.ParseError(n)
+		}
+		raw, value := message[:n], []byte(nil)
+		if kind == protowire.BytesType {
+			value, _ = protowire.ConsumeBytes(raw)
+		}
+		if err := visit(number, raw, value); err != nil {
 			return err
 		}
-		if err := visit(field); err != nil {
-			return err
-		}
-		message = rest
+		message = message[n:]
 	}
 	return nil
 }
 
 func decodePair(message []byte) (pair action.Property, err error) {
-	err = eachField(message, func(field wire.Field) error {
-		switch field.Number {
+	err = eachField(message, func(number protowire.Number, _, value []byte) error {
+		switch number {
 		case firstField:
-			pair.Name = string(field.Bytes())
+			pair.Name = string(value)
 		case secondField:
-			pair.Value = string(field.Bytes())
+			pair.Value = string(value)
 		}
 		return nil
 	})
@@ -48,11 +58,11 @@ func decodePlatform(found []action.Property, message []byte) ([]action.Property,
 	if found == nil {
 		found = []action.Property{}
 	}
-	err := eachField(message, func(field wire.Field) error {
-		if field.Number != firstField {
+	err := eachField(message, func(number protowire.Number, _, value []byte) error {
+		if number != firstField {
 			return nil
 		}
-		pair, err := decodePair(field.Bytes())
+		pair, err := decodePair(value)
 		found = append(found, pair)
 		return err
 	})
@@ -62,12 +72,12 @@ func decodePlatform(found []action.Property, message []byte) ([]action.Property,
 func decodeDigest(fn digest.Function, message []byte) (digest.Digest, error) {
 	var hash string
 	var size int64
-	err := eachField(message, func(field wire.Field) error {
-		switch field.Number {
+	err := eachField(message, func(number protowire.Number, raw, value []byte) error {
+		switch number {
 		case firstField:
-			hash = string(field.Bytes())
+			hash = string(value)
 		case secondField:
-			size = int64(field.Varint())
+			size = number64(raw)
 		}
 		return nil
 	})
@@ -80,12 +90,12 @@ func decodeDigest(fn digest.Function, message []byte) (digest.Digest, error) {
 // decodeDuration reads a duration; one that is longer than 292 years is that.
 func decodeDuration(message []byte) (time.Duration, error) {
 	var seconds, nanos int64
-	err := eachField(message, func(field wire.Field) error {
-		switch field.Number {
+	err := eachField(message, func(number protowire.Number, raw, _ []byte) error {
+		switch number {
 		case firstField:
-			seconds = int64(field.Varint())
+			seconds = number64(raw)
 		case secondField:
-			nanos = int64(field.Varint())
+			nanos = number64(raw)
 		}
 		return nil
 	})
@@ -93,6 +103,15 @@ func decodeDuration(message []byte) (time.Duration, error) {
 		return math.MaxInt64, err
 	}
 	return time.Duration(seconds)*time.Second + time.Duration(nanos), err
+}
+
+// number64 reads a varint; of what is none it is zero.
+func number64(raw []byte) int64 {
+	value, n := protowire.ConsumeVarint(raw)
+	if n < 0 {
+		return 0
+	}
+	return int64(value)
 }
 
 // quoteAll joins texts so that two lists never have the same one: as a shell
