@@ -9,11 +9,11 @@ import (
 // for all below it, in the order of [Stack.Walk]. An error that wraps
 // fs.ErrNotExist says that there is nothing at path.
 func (s Stack) WalkAt(path string, visit func(Entry) error) error {
-	found, ok, err := s.lookup(path)
+	found, err := s.lookup(path)
 	if err != nil {
 		return fmt.Errorf("walk %s: %w", path, err)
 	}
-	if !ok {
+	if found.isNone() {
 		return fmt.Errorf("walk %s: %w", path, fs.ErrNotExist)
 	}
 	found.Path = path

@@ -315,7 +315,7 @@ func (d *differ) file(name string, change *Change, mine, theirs glimpse, in *rea
 
 // other is name for all else.
 func (d *differ) other(upper realDir, below node, change *Change, at node) (*inner, error) {
-	under, _, err := below.child(lastName(at.Path))
+	under, err := below.child(lastName(at.Path))
 	if err != nil {
 		return nil, err
 	}

@@ -172,15 +172,15 @@ func (c *comparer) sameTree(a, b node) (bool, error) {
 }
 
 func (c *comparer) sameChild(a, b node, name string) (bool, error) {
-	x, inA, err := a.child(name)
+	x, err := a.child(name)
 	if err != nil {
 		return false, err
 	}
-	y, inB, err := b.child(name)
-	if err != nil || inA != inB {
+	y, err := b.child(name)
+	if err != nil || x.isNone() != y.isNone() {
 		return false, err
 	}
-	if !inA {
+	if x.isNone() {
 		return true, nil
 	}
 	return c.sameTree(x, y)

@@ -84,7 +84,7 @@ func (x *extractor) name(at, below node, name string) error {
 		return err
 	}
 	child.Path = join(at.Path, name)
-	under, _, err := below.child(name)
+	under, err := below.child(name)
 	if err != nil {
 		return err
 	}

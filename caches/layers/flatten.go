@@ -76,15 +76,15 @@ func (f flattener) directory(n node, dir string) error {
 }
 
 func (f flattener) name(n node, name, dir string) error {
-	child, exists, err := n.child(name)
+	child, err := n.child(name)
 	if err != nil {
 		return err
 	}
 	to := join(dir, name)
 	switch {
-	case !exists && f.bottom:
+	case child.isNone() && f.bottom:
 		return nil
-	case !exists:
+	case child.isNone():
 		return MakeWhiteout(to)
 	case child.Kind != Directory:
 		return linkEntry(child.Entry, to)

@@ -46,7 +46,7 @@ type rebaser struct {
 }
 
 func (r *rebaser) clashes(change Change) (bool, error) {
-	theirs, _, err := r.head.lookup(change.Path)
+	theirs, err := r.head.lookup(change.Path)
 	if err != nil {
 		return false, err
 	}
@@ -55,7 +55,7 @@ func (r *rebaser) clashes(change Change) (bool, error) {
 		r.passed = append(r.passed, theirs.Entry)
 		return theirs.Kind != Directory, nil
 	}
-	before, _, err := r.base.lookup(change.Path)
+	before, err := r.base.lookup(change.Path)
 	if err != nil {
 		return false, err
 	}

@@ -67,11 +67,11 @@ type Entry struct {
 // clean. No symbolic link is followed, neither at the end nor on the way. An
 // error that wraps fs.ErrNotExist says that there is nothing.
 func (s Stack) Resolve(path string) (Entry, error) {
-	found, ok, err := s.lookup(path)
+	found, err := s.lookup(path)
 	if err != nil {
 		return Entry{}, fmt.Errorf("resolve %s: %w", path, err)
 	}
-	if !ok {
+	if found.isNone() {
 		return Entry{}, fmt.Errorf("resolve %s: %w", path, fs.ErrNotExist)
 	}
 	return found.Entry, nil

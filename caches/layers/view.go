@@ -65,29 +65,28 @@ func openDir(path string) (realDir, error) {
 	return realDir{path: path, opaque: mark}, err
 }
 
-// lookup finds a path in the view.
-func (s Stack) lookup(path string) (node, bool, error) {
+// lookup finds a path in the view; where nothing is, the node is none.
+func (s Stack) lookup(path string) (node, error) {
 	at, err := s.root()
 	if err != nil || path == "." {
-		return at, err == nil, err
+		return at, err
 	}
 	if !filepath.IsLocal(path) {
-		return node{}, false, fmt.Errorf("path leaves the stack: %w", fs.ErrInvalid)
+		return node{}, fmt.Errorf("path leaves the stack: %w", fs.ErrInvalid)
 	}
 	for name := range strings.SplitSeq(path, "/") {
-		var found bool
-		at, found, err = at.child(name)
-		if err != nil || !found {
-			return node{}, false, err
+		at, err = at.child(name)
+		if err != nil || at.isNone() {
+			return node{}, err
 		}
 	}
-	return at, true, nil
+	return at, nil
 }
 
 // child finds a name in a directory of the view, by overlayfs's rules: the
 // topmost layer that has the name decides what it is; directories merge down
-// to the first opaque one, whiteout or other file.
-func (n node) child(name string) (node, bool, error) {
+// to the first opaque one, whiteout or other file. Where nothing is, the node is none.
+func (n node) child(name string) (node, error) {
 	var found node
 	for _, dir := range n.dirs {
 		at, err := inspect(dir, name)
@@ -95,16 +94,16 @@ func (n node) child(name string) (node, bool, error) {
 			continue
 		}
 		if err != nil {
-			return node{}, false, err
+			return node{}, err
 		}
 		if more, err := found.merge(dir, at); err != nil {
-			return node{}, false, err
+			return node{}, err
 		} else if !more {
 			break
 		}
 	}
 	found.Path = join(n.Path, name)
-	return found, found.Kind != 0, nil
+	return found, nil
 }
 
 // glimpse is what [node.child] finds, for who has no use of a directory: its kind
@@ -157,11 +156,11 @@ func (n node) children() ([]node, error) {
 	}
 	var children []node
 	for _, name := range names {
-		child, ok, err := n.child(name)
+		child, err := n.child(name)
 		if err != nil {
 			return nil, err
 		}
-		if ok {
+		if !child.isNone() {
 			children = append(children, child)
 		}
 	}
