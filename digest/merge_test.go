@@ -150,13 +150,20 @@ func TestTheListOfCollisionsIsShortAndTheErrorWhole(t *testing.T) {
 		t.Fatalf("not all collisions are there: %v", err)
 	}
 	text := err.Error()
-	for _, part := range []string{"50 paths collide", `"f00\n"`, `"f19\n"`, "from 0, 2, 4, 6, 8, 10, 12, 14 and 7 more", "\nand 30 more"} {
+	for _, part := range []string{"50 paths collide", `"f00\n"`, `"f19\n"`, "from 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28\n", "\nand 30 more"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("the message lacks %q:\n%s", part, text)
 		}
 	}
 	if strings.Contains(text, `"f20\n"`) {
 		t.Errorf("the message lists too much:\n%s", text)
+	}
+	var many Collision
+	for n := range 100 {
+		many.Claims = append(many.Claims, Claim{Entry{Kind: KindFile, Digest: Of(BLAKE3, []byte{byte(n)})}, []string{"made-by-" + fmt.Sprint(n)}})
+	}
+	if lines := strings.Split(many.String(), "\n"); len(lines) != 101 || !strings.HasSuffix(lines[100], " from made-by-99") {
+		t.Errorf("of 100 claims %d lines are listed: %s", len(lines)-1, many)
 	}
 }
 

@@ -128,15 +128,14 @@ type CollisionError struct {
 // Unwrap returns [ErrCollision].
 func (e *CollisionError) Unwrap() error { return ErrCollision }
 
-// Bounds of a message; the fields of the error are complete.
+// Bounds of messages; the fields of the error are complete.
 const (
 	shownCollisions = 20
-	shownClaims     = 8
-	shownProducers  = 8
+	shownNames      = 8
 )
 
-// Error lists the first collisions, with what there is and who has it, and says
-// how many more there are.
+// Error is a line that says how many collisions there are, and then the first of
+// them, as many as a log can take. Whoever has to see all prints Collisions.
 func (e *CollisionError) Error() string {
 	var text strings.Builder
 	word := "paths collide"
@@ -156,15 +155,25 @@ func (e *CollisionError) Error() string {
 	return text.String()
 }
 
-// String is the path, and a line for each claim: what it is and whose.
+// String is the path, and a line for each claim: what it is and whose. Nothing is
+// left out.
 func (c Collision) String() string {
 	var text strings.Builder
 	text.WriteString(Quote(c.Path))
-	for _, one := range c.Claims[:min(len(c.Claims), shownClaims)] {
-		fmt.Fprintf(&text, "\n    %s from %s", one.Entry.describe(), listed(one.Producers))
+	for _, one := range c.Claims {
+		fmt.Fprintf(&text, "\n    %s from %s", one.Entry.describe(), quoted(one.Producers))
 	}
-	if more := len(c.Claims) - shownClaims; more > 0 {
-		fmt.Fprintf(&text, "\n    and %d more", more)
+	return text.String()
+}
+
+// quoted lists names, all of them.
+func quoted(names []string) string {
+	var text strings.Builder
+	for i, name := range names {
+		if i > 0 {
+			text.WriteString(", ")
+		}
+		text.WriteString(Quote(name))
 	}
 	return text.String()
 }
@@ -182,13 +191,10 @@ func (e Entry) describe() string {
 	return e.Kind.String() + " " + e.Digest.String()
 }
 
+// listed lists the first names, and says how many more there are.
 func listed(names []string) string {
-	var shown []string
-	for _, name := range names[:min(len(names), shownProducers)] {
-		shown = append(shown, Quote(name))
-	}
-	text := strings.Join(shown, ", ")
-	if more := len(names) - shownProducers; more > 0 {
+	text := quoted(names[:min(len(names), shownNames)])
+	if more := len(names) - shownNames; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text

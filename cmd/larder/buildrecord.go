@@ -7,18 +7,20 @@ import (
 	"fmt"
 	"os"
 
+	"larder/digest"
 	"larder/executor/action"
 	"larder/executor/plan"
 )
 
 // buildRecord is one line of larder build --json: the result record of an action,
 // with its name and what became of it. Of an action that was not tried, only
-// those.
+// those. Merged is of what the action works on, where that is of several.
 type buildRecord struct {
-	Name    string     `json:"name"`
-	State   plan.State `json:"state"`
-	Why     string     `json:"why,omitempty"`
-	Problem string     `json:"problem,omitempty"`
+	Name    string      `json:"name"`
+	State   plan.State  `json:"state"`
+	Why     string      `json:"why,omitempty"`
+	Problem string      `json:"problem,omitempty"`
+	Merged  *mergeFacts `json:"merged,omitempty"`
 	*action.Result
 }
 
@@ -53,6 +55,10 @@ func (r *records) write(name, why string, report plan.Report) {
 	record := buildRecord{Name: name, State: report.State, Why: why, Result: report.Result}
 	if report.Err != nil {
 		record.Problem = report.Err.Error()
+	}
+	if !report.Merged.Root.IsZero() || errors.Is(report.Err, digest.ErrCollision) {
+		facts := factsOf(report.Merged, report.Err)
+		record.Merged = &facts
 	}
 	if report.State == plan.Merged {
 		record.Result = action.NewResult()

@@ -60,7 +60,8 @@ func (b *building) tell(report plan.Report, why string) {
 	}
 	b.display.say(colour, "[%d/%d] %s: %s", b.count, len(b.order), name, b.describe(report, why))
 	b.explain(report)
-	for _, text := range toleratedTexts(report.Merged.Tolerated) {
+	b.tellCollisions(report)
+	for text := range toleratedTexts(report.Merged.Tolerated) {
 		b.display.say(plainly, "larder: %s: %s", name, text)
 	}
 	spool := &b.spools[report.Node]
@@ -73,6 +74,24 @@ func (b *building) tell(report plan.Report, why string) {
 		b.display.say(yellow, "larder: %s: warning: %s", name, text)
 	}
 }
+
+// tellCollisions prints those that kept larder from doing an action. What else did,
+// describe has said.
+func (b *building) tellCollisions(report plan.Report) {
+	if report.State != plan.Broken {
+		return
+	}
+	isTold := true // the first
+	for text := range errorTexts(report.Err) {
+		if !isTold {
+			b.display.say(plainly, "%s", indented(text))
+		}
+		isTold = false
+	}
+}
+
+// indented is text as it stands below a line on an action.
+func indented(text string) string { return "    " + strings.ReplaceAll(text, "\n", "\n    ") }
 
 // why says why an action ran, or did not.
 func (b *building) why(report plan.Report) string {
@@ -96,7 +115,9 @@ func (b *building) describe(report plan.Report, why string) string {
 	case plan.Skipped:
 		return "not run, since " + why
 	case plan.Broken:
-		return strings.ReplaceAll("larder could not do it: "+report.Err.Error(), "\n", "\n    ")
+		for text := range errorTexts(report.Err) {
+			return "larder could not do it: " + strings.TrimSpace(indented(text))
+		}
 	}
 	return fmt.Sprintf("%s in %s", report.State, seconds(report.Duration))
 }

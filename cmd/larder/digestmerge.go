@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -63,43 +64,54 @@ func digestMerge(ctx context.Context, command *cli.Command, policies []digest.Pa
 		return err
 	}
 	merged, err := digest.Merge(ctx, shop.blobs, shop.blobs.Add, producers, policies)
-	var collisions *digest.CollisionError
-	switch {
-	case errors.As(err, &collisions) && command.Bool("json"):
-		err = fmt.Errorf("merge: paths that collide: %d; the record lists them", len(collisions.Collisions))
-		record := mergeRecord(shop, merged, collisions.Collisions)
-		record.Incomplete = collisions.Incomplete
-		if printed := printJSON(record); printed != nil {
-			err = printed
-		}
-	case errors.As(err, &collisions):
-		err = fmt.Errorf("%w\nlet the first of them win with --tolerate GLOB, or see larder digest merge --help; --json prints all of them", err)
-	case err == nil && command.Bool("json"):
-		err = printJSON(mergeRecord(shop, merged, merged.Tolerated))
-	case err == nil:
-		warnOfTolerated(merged.Tolerated)
-		_, err = fmt.Println(merged.Root)
+	if command.Bool("json") {
+		return printMergeRecord(shop, merged, err)
 	}
+	if errors.Is(err, digest.ErrCollision) {
+		return complainOfCollisions(err)
+	}
+	if err != nil {
+		return err
+	}
+	for text := range toleratedTexts(merged.Tolerated) {
+		fmt.Fprintf(os.Stderr, "larder: %s\n", text)
+	}
+	_, err = fmt.Println(merged.Root)
 	return err
 }
 
-// shownTolerated is how many tolerated collisions are listed for people.
-const shownTolerated = 20
-
-func warnOfTolerated(collisions []digest.Collision) {
-	for _, text := range toleratedTexts(collisions) {
-		fmt.Fprintf(os.Stderr, "larder: %s\n", text)
+// complainOfCollisions lists them all, however many there are.
+func complainOfCollisions(err error) error {
+	out := bufio.NewWriter(os.Stderr)
+	fmt.Fprint(out, "larder: ")
+	for text := range errorTexts(err) {
+		fmt.Fprintln(out, text)
 	}
+	fmt.Fprintln(out, "let the first of them win with --tolerate GLOB, or see larder digest merge --help")
+	out.Flush()
+	return exitCode(codeFailed)
 }
 
-func toleratedTexts(collisions []digest.Collision) (all []string) {
-	for i, one := range collisions {
-		if i == shownTolerated {
-			return append(all, fmt.Sprintf("tolerated: and %d more; --json prints all of them", len(collisions)-i))
-		}
-		all = append(all, fmt.Sprintf("tolerated, the first stays: %v", one))
+// mergeAnswer is what merge --json prints, after a collision too: the digest is
+// empty then.
+type mergeAnswer struct {
+	treeAnswer
+	mergeFacts
+}
+
+func printMergeRecord(shop *workshop, merged digest.Merged, err error) error {
+	var refused *digest.CollisionError
+	collides := errors.As(err, &refused)
+	if err != nil && !collides {
+		return err
 	}
-	return all
+	if printed := printJSON(mergeAnswer{treeAnswer{merged.Root.String(), shop.blobs.Function().String()}, factsOf(merged, err)}); printed != nil {
+		return printed
+	}
+	if collides {
+		return fmt.Errorf("merge: paths that collide: %d; the record lists them", len(refused.Collisions))
+	}
+	return nil
 }
 
 // producers reads the arguments of merge.
@@ -124,46 +136,4 @@ func cutName(text string) (name, given string) {
 		return text, text
 	}
 	return text[found[2]:found[3]], text[found[3]+1:]
-}
-
-// mergeAnswer is what merge --json prints, after a collision too: the digest is
-// empty then.
-type mergeAnswer struct {
-	treeAnswer
-	Duplicates int               `json:"duplicates"`
-	Identical  int               `json:"identical_directories"`
-	Settled    int               `json:"settled"`
-	Collisions []listedCollision `json:"collisions"`
-	Incomplete bool              `json:"incomplete,omitempty"` // there are more than can be listed
-}
-
-// listedCollision is a collision that was refused or tolerated.
-type listedCollision struct {
-	Path   string        `json:"path"`
-	Policy string        `json:"policy"`
-	Claims []listedClaim `json:"claims"`
-}
-
-// listedClaim is one of the things at a path of a collision.
-type listedClaim struct {
-	listedEntry
-	Producers []string `json:"producers"`
-	Kept      bool     `json:"kept"`
-}
-
-func mergeRecord(shop *workshop, merged digest.Merged, collisions []digest.Collision) mergeAnswer {
-	answer := mergeAnswer{
-		treeAnswer: treeAnswer{merged.Root.String(), shop.blobs.Function().String()},
-		Duplicates: merged.Duplicates, Identical: merged.Identical, Settled: merged.Settled, Collisions: []listedCollision{},
-	}
-	for _, c := range collisions {
-		line := listedCollision{Path: c.Path, Policy: c.Policy.String()}
-		for i, one := range c.Claims {
-			entry := listed(one.Entry)
-			entry.Path = "" // it is the collision's
-			line.Claims = append(line.Claims, listedClaim{entry, one.Producers, i == c.Kept})
-		}
-		answer.Collisions = append(answer.Collisions, line)
-	}
-	return answer
 }
