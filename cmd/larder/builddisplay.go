@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,6 +26,8 @@ type display struct {
 	progress *progress.Build
 	name     func(i int) string
 	ended    func() syscall.Signal // by which the build was asked to end
+
+	unended []*os.File // where an action's last line has no end
 
 	mu   sync.Mutex // of what is printed without a terminal
 	stop chan struct{}
@@ -96,6 +99,7 @@ func (d *display) say(colour, format string, args ...any) {
 	if d.colours && colour != "" {
 		text = colour + text + "\x1b[m"
 	}
+	d.endLine(d.out)
 	fmt.Fprintln(d.out, text)
 }
 
@@ -157,12 +161,42 @@ func (l *lineEnd) Write(data []byte) (int, error) {
 	return l.to.Write(data)
 }
 
-// pour prints what an action has said on one of its streams. On a terminal it is
-// ended as a line.
+// pour prints an action's words on one of the streams. A line that they leave
+// unended is ended at once on a terminal with lines that are written over, and else
+// when something follows: the last words of a build come as they are.
 func (d *display) pour(said *backlog, to *os.File) {
+	if said.isEmpty() {
+		return
+	}
+	d.endLine(to)
 	passed := &lineEnd{to: to}
 	said.empty(passed)
-	if d.live != nil && passed.last != 0 && passed.last != '\n' && isTerminal(to) {
-		fmt.Fprintln(to)
+	if passed.last == '\n' {
+		return
 	}
+	d.unended = append(d.unended, to)
+	if d.live != nil && isTerminal(to) {
+		d.endLine(to)
+	}
+}
+
+// endLine ends the line that an action has left unended on a stream, which may
+// lead to the same place by another name.
+func (d *display) endLine(to *os.File) {
+	for i, one := range d.unended {
+		if one == to || isSameFile(one, to) {
+			fmt.Fprintln(to)
+			d.unended = slices.Delete(d.unended, i, i+1)
+			return
+		}
+	}
+}
+
+func isSameFile(one, other *os.File) bool {
+	a, err := one.Stat()
+	if err != nil {
+		return false
+	}
+	b, err := other.Stat()
+	return err == nil && os.SameFile(a, b)
 }
