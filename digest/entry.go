@@ -3,6 +3,7 @@ package digest
 import (
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 	"unicode/utf8"
 )
@@ -10,6 +11,10 @@ import (
 // ErrTree marks a tree, directory message or list of entries that breaks a rule
 // of its form: bad or repeated names, unsorted names, broken encoding, limits.
 var ErrTree = errors.New("invalid tree")
+
+// ErrPath marks a path, of those who ask, that is not one in a tree: it is not
+// clean, or leads out of it.
+var ErrPath = errors.New("invalid path")
 
 // Kind says what an [Entry] is.
 type Kind uint8
@@ -127,4 +132,28 @@ func checkPath(path string) error {
 		}
 	}
 	return nil
+}
+
+// checkGiven refuses a path of a caller that is not clean and below the root, and
+// says how to write it.
+func checkGiven(given string) error {
+	clean := path.Clean(given)
+	why := ""
+	switch {
+	case given == "":
+		why = "it is empty; . is the root of the tree"
+	case !utf8.ValidString(given):
+		why = "it is not UTF-8"
+	case strings.ContainsRune(given, 0):
+		why = "it has a zero byte"
+	case path.IsAbs(given):
+		why = "it is absolute; write it relative to the root of the tree"
+	case clean == ".." || strings.HasPrefix(clean, "../"):
+		why = "it leads out of the tree"
+	case clean != given || given == ".":
+		why = "write it as " + Quote(clip(clean))
+	default:
+		return nil
+	}
+	return fmt.Errorf("%w %q: %s", ErrPath, clip(given), why)
 }

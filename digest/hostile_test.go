@@ -220,7 +220,7 @@ func TestOperationsEndWhenCancelled(t *testing.T) {
 
 // known are the errors that bad trees and patterns may lead to.
 func known(err error) bool {
-	return slices.ContainsFunc([]error{nil, ErrTree, ErrCollision, ErrPattern, fs.ErrNotExist}, func(one error) bool { return errors.Is(err, one) })
+	return slices.ContainsFunc([]error{nil, ErrTree, ErrPath, ErrCollision, ErrPattern, fs.ErrNotExist}, func(one error) bool { return errors.Is(err, one) })
 }
 
 // fuzzed makes two trees of outside bytes: each is a message, and they are

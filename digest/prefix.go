@@ -12,7 +12,7 @@ import (
 var ErrPrefix = errors.New("not all of the tree is below the prefix")
 
 // AddPrefix returns the tree that has the tree root at prefix, a clean relative
-// path, and nothing else. The prefix "." changes nothing. Of the tree only the
+// path, and nothing else; another path is ErrPath. The prefix "." changes nothing. Of the tree only the
 // root is read; the directories above it go to sink.
 func AddPrefix(ctx context.Context, src Source, sink Sink, root Digest, prefix string) (Digest, error) {
 	if _, err := readDirectory(ctx, src, root, ""); err != nil {
@@ -22,7 +22,7 @@ func AddPrefix(ctx context.Context, src Source, sink Sink, root Digest, prefix s
 		return root, nil
 	}
 	names := strings.Split(prefix, "/")
-	err := checkPath(prefix)
+	err := checkGiven(prefix)
 	if err == nil {
 		err = checkDepth(prefix, len(names))
 	}
@@ -38,12 +38,12 @@ func AddPrefix(ctx context.Context, src Source, sink Sink, root Digest, prefix s
 // StripPrefix returns the tree at prefix, a clean relative path or ".", of the
 // tree root, in which everything has to be below it: what is not is ErrPrefix
 // and named, so that nothing is lost unseen ([Lookup] finds a part of a tree).
-// A prefix that is not there wraps [fs.ErrNotExist]. Only the directories on the
+// A prefix that is not there, or is no directory, wraps [fs.ErrNotExist]. Only the directories on the
 // way are read, and the one that is returned.
 func StripPrefix(ctx context.Context, src Source, root Digest, prefix string) (Digest, error) {
 	here, err := Lookup(ctx, src, root, prefix)
 	if err == nil && here.Kind != KindDirectory {
-		err = fmt.Errorf("it is a %s: %w", here.Kind, fs.ErrNotExist)
+		err = fmt.Errorf("%w as a directory: it is a %s", fs.ErrNotExist, here.Kind)
 	}
 	if err == nil && prefix != "." {
 		err = checkAlone(ctx, src, root, prefix)

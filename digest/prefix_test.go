@@ -42,12 +42,21 @@ func TestPrefixesThatAreNone(t *testing.T) {
 	tree, ctx := treeOf(t, "a/x", "l -> a"), context.Background()
 	s := newShelf(tree)
 	for _, prefix := range []string{"", "/", "/a", "a/", "..", "a/../b", "./a", "a//b", "a\x00", "\xff"} {
-		if d, err := AddPrefix(ctx, s, s.Sink(BLAKE3), tree.Root, prefix); !errors.Is(err, ErrTree) {
-			t.Errorf("add %q: %s, %v; want ErrTree", prefix, d, err)
+		if d, err := AddPrefix(ctx, s, s.Sink(BLAKE3), tree.Root, prefix); !errors.Is(err, ErrPath) {
+			t.Errorf("add %q: %s, %v; want ErrPath", prefix, d, err)
 		}
-		if d, err := StripPrefix(ctx, s, tree.Root, prefix); !errors.Is(err, ErrTree) {
-			t.Errorf("strip %q: %s, %v; want ErrTree", prefix, d, err)
+		if d, err := StripPrefix(ctx, s, tree.Root, prefix); !errors.Is(err, ErrPath) {
+			t.Errorf("strip %q: %s, %v; want ErrPath", prefix, d, err)
 		}
+	}
+	for prefix, why := range map[string]string{"a/": "write it as a", "./a b": `write it as a b`, "a/../\n": `write it as "\n"`, "../a": "it leads out of the tree", "/": "it is absolute", "": ". is the root"} {
+		_, err := AddPrefix(ctx, s, s.Sink(BLAKE3), tree.Root, prefix)
+		if _, other := StripPrefix(ctx, s, tree.Root, prefix); !strings.Contains(err.Error(), why) || !strings.Contains(other.Error(), why) {
+			t.Errorf("%q: said %v and %v; want %q", prefix, err, other, why)
+		}
+	}
+	if _, err := StripPrefix(ctx, s, tree.Root, "a/x"); !strings.HasSuffix(err.Error(), "file does not exist as a directory: it is a file") {
+		t.Errorf("a file: %v", err)
 	}
 	if _, err := AddPrefix(ctx, s, s.Sink(BLAKE3), tree.Root, strings.Repeat("d/", maxDepth)+"d"); !errors.Is(err, ErrTree) {
 		t.Errorf("too deep: %v", err)

@@ -120,14 +120,14 @@ func lastComponent(path string) string { return path[strings.LastIndexByte(path,
 
 // Lookup returns the entry at path in a tree; "." is the root. It reads only
 // the directories on the way and follows no links. A path that is not there is
-// an error that wraps [fs.ErrNotExist].
+// an error that wraps [fs.ErrNotExist], and one that is not clean is ErrPath.
 func Lookup(ctx context.Context, src Source, root Digest, path string) (Entry, error) {
 	here := Entry{Kind: KindDirectory, Digest: root}
 	if path == "." {
 		here.Path = "."
 		return here, nil
 	}
-	if err := checkPath(path); err != nil {
+	if err := checkGiven(path); err != nil {
 		return Entry{}, err
 	}
 	for name := range strings.SplitSeq(path, "/") {

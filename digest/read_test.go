@@ -124,7 +124,7 @@ func TestLookup(t *testing.T) {
 			t.Errorf("%s: %+v, want a %s", path, e, kind)
 		}
 	}
-	for path, want := range map[string]error{"x": fs.ErrNotExist, "a/b/d": fs.ErrNotExist, "a/l/c": fs.ErrNotExist, "a/b/c/d": fs.ErrNotExist, "": ErrTree, "../a": ErrTree, "/a": ErrTree} {
+	for path, want := range map[string]error{"x": fs.ErrNotExist, "a/b/d": fs.ErrNotExist, "a/l/c": fs.ErrNotExist, "a/b/c/d": fs.ErrNotExist, "": ErrPath, "../a": ErrPath, "/a": ErrPath, "a/": ErrPath, "./a": ErrPath} {
 		if _, err := Lookup(context.Background(), tree.Directories(), tree.Root, path); !errors.Is(err, want) {
 			t.Errorf("%q: error %v, want %v", path, err, want)
 		}

@@ -28,9 +28,9 @@ func digestCommand() *cli.Command {
 				},
 				DisableSliceFlagSeparator: true, Action: digestScan, OnUsageError: usageError,
 			},
-			{Name: "ls", Usage: "list a tree", ArgsUsage: "DIGEST", Flags: []cli.Flag{asJSON}, Action: digestList, OnUsageError: usageError},
+			{Name: "ls", Usage: "list a tree", ArgsUsage: "DIGEST[:PATH]", Flags: []cli.Flag{asJSON}, Action: digestList, OnUsageError: usageError},
 			{Name: "cat", Usage: "print a blob, or a file of a tree", ArgsUsage: "DIGEST[:PATH]", Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print what it is, as JSON, and not its content"}}, Action: digestCat, OnUsageError: usageError},
-			{Name: "export", Usage: "write a tree, or a blob, to the host", ArgsUsage: "DIGEST DIR", Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print what was written, as JSON"}}, Action: digestExport, OnUsageError: usageError},
+			{Name: "export", Usage: "write a tree, or a blob, to the host", ArgsUsage: "DIGEST[:PATH] DIR", Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print what was written, as JSON"}}, Action: digestExport, OnUsageError: usageError},
 		}, algebraCommands()...),
 	}
 }
@@ -163,7 +163,7 @@ func namedEntry(ctx context.Context, command *cli.Command) (*workshop, digest.En
 		return nil, digest.Entry{}, err
 	}
 	if hasPath {
-		entry, err := digest.Lookup(ctx, shop.blobs, d, path)
+		entry, err := digest.Lookup(ctx, shop.blobs, d, withoutSlash(path))
 		return shop, entry, err
 	}
 	kind, err := shop.kindOf(ctx, d, command.Name)

@@ -37,7 +37,7 @@ func (w *workshop) givenTree(ctx context.Context, text string) (digest.Digest, e
 	if err != nil || !hasPath {
 		return d, err
 	}
-	entry, err := digest.Lookup(ctx, w.blobs, d, path)
+	entry, err := digest.Lookup(ctx, w.blobs, d, withoutSlash(path))
 	if err != nil {
 		return d, err
 	}
@@ -118,14 +118,16 @@ func digestStripPrefix(ctx context.Context, command *cli.Command) error {
 	return printTree(command, part)
 }
 
-// prefixOf is the second argument, without the slash that shells add to the
-// name of a directory.
-func prefixOf(command *cli.Command) string {
-	prefix := command.Args().Get(1)
-	if len(prefix) > 1 {
-		prefix = strings.TrimSuffix(prefix, "/")
+// prefixOf is the second argument.
+func prefixOf(command *cli.Command) string { return withoutSlash(command.Args().Get(1)) }
+
+// withoutSlash is a path without the slash that shells, and larder's own lists, add
+// to the name of a directory.
+func withoutSlash(path string) string {
+	if len(path) > 1 {
+		path = strings.TrimSuffix(path, "/")
 	}
-	return prefix
+	return path
 }
 
 func digestFingerprints(ctx context.Context, command *cli.Command) error {

@@ -135,5 +135,8 @@ func cutName(text string) (name, given string) {
 	if found == nil || found[2] < 0 {
 		return text, text
 	}
+	if found[2] == found[3] { // a name that is empty would say nothing
+		return text[1:], text[1:]
+	}
 	return text[found[2]:found[3]], text[found[3]+1:]
 }
