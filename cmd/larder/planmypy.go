@@ -29,7 +29,7 @@ type planOptions struct {
 func planCommand() *cli.Command {
 	return &cli.Command{
 		Name: "plan", Usage: "write a plan for larder build from a source tree", Commands: []*cli.Command{planMypyCommand()},
-		OnUsageError: usageError,
+		Action: helpOrUnknown, OnUsageError: usageError,
 	}
 }
 

@@ -87,6 +87,11 @@ func TestWhatIsNotThereIsMissedByAllParts(t *testing.T) {
 			t.Errorf("an edit of c made these run: %q", ran)
 		}
 	}
+	command := exec.Command(parts.larder, "--store", parts.store, "plan", "mypy", "-C", parts.root, "--tool", parts.environment, "a", "nowhere.py")
+	output, err := command.CombinedOutput()
+	if text := string(output); err == nil || !strings.Contains(text, "there is no nowhere.py; check the spelling") || strings.Contains(text, "Traceback") {
+		t.Errorf("a path that is not there: %v, %s", err, text)
+	}
 }
 
 // TestMypyPlanPage executes the examples of docs/mypy-plan.md.

@@ -254,6 +254,9 @@ def graph(args, rest):
     for name in ("report_dirs", "junit_xml", "install_types"):
         if getattr(options, name, None):
             sys.exit("larder plan mypy: the option %s is not for a plan; leave it out" % name)
+    for source in sources:
+        if source.path is not None and not os.path.exists(source.path):
+            sys.exit("larder plan mypy: there is no %s; check the spelling, and name with -i what is not *.py or *.pyi" % source.path)
     imports = Imports(cache)
     found = Graph(sources, options, fscache, imports)
     found.walk()
