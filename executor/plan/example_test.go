@@ -68,6 +68,6 @@ func ExamplePlan_Graph() {
 	fmt.Println(err)
 	// Output:
 	// invalid plan
-	// 3:3: action "b": invalid network "moon": use none or host
+	// 3:46: action "b": invalid network "moon": use none or host
 	// 3:74: action "b" needs "c", and there is no such action
 }

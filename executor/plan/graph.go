@@ -43,7 +43,11 @@ type Node struct {
 func (p *Plan) Graph(base string) (*Graph, error) {
 	graph := &Graph{Nodes: make([]Node, 0, len(p.Actions)), targets: p.Targets, byName: make(map[string]int, len(p.Actions))}
 	c := &checker{plan: p, graph: graph}
-	if p.Schema != Version {
+	switch p.Schema {
+	case Version:
+	case 0:
+		c.wrong([]any{"schema"}, "the plan does not say which schema it has; write \"schema\": %d", Version)
+	default:
 		c.wrong([]any{"schema"}, "the schema of the plan is %d; this version of larder reads %d", p.Schema, Version)
 	}
 	if len(p.Actions) == 0 {
@@ -183,8 +187,9 @@ func (c *checker) request(path []any, node *Node, base string) {
 	one := node.Plan
 	if len(one.Argv) > 0 {
 		checked, err := one.Validate(base)
-		for _, err := range split(err) {
-			c.wrong(path, "action %q: %w", one.Name, err)
+		members := blame(one.Spec, base, err)
+		for i, err := range split(err) {
+			c.wrong(append(slices.Clone(path), members[i]...), "action %q: %w", one.Name, err)
 		}
 		node.Action = checked
 		return

@@ -7,14 +7,19 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"unicode/utf8"
 )
 
 // Parse reads a plan, which is one JSON object. What is wrong with its form comes
 // as [Problems]: broken JSON, members that there are not (all of them), a value
-// of the wrong type. Whether the plan makes sense is for [Plan.Graph] to say.
+// of the wrong type, text that is not UTF-8. Whether the plan makes sense is for [Plan.Graph] to say.
 func Parse(text []byte) (*Plan, error) {
 	p := &Plan{text: text}
 	wrong := findings{text: text}
+	if at := firstBroken(text); at >= 0 {
+		wrong.at(at, "the text is not UTF-8 here")
+		return nil, wrong.err()
+	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(p); err != nil {
@@ -27,6 +32,22 @@ func Parse(text []byte) (*Plan, error) {
 		return nil, wrong.err()
 	}
 	return p, nil
+}
+
+// firstBroken is where the text stops to be UTF-8, which the decoder would mend by
+// another name than the one that was meant; below zero when it does not.
+func firstBroken(text []byte) int {
+	if utf8.Valid(text) {
+		return -1
+	}
+	at := 0
+	for {
+		letter, size := utf8.DecodeRune(text[at:])
+		if letter == utf8.RuneError && size == 1 {
+			return at
+		}
+		at += size
+	}
 }
 
 // explain says in words what the decoder has found at an offset.

@@ -103,6 +103,7 @@ func TestParseSaysWhere(t *testing.T) {
 		"unknown member":      {"{\"schema\": 1,\n \"actoins\": []}", "2:2: there is no member actoins"},
 		"two unknown members": {"{\"actions\": [{\"nam\": \"x\"},\n {\"from\": [{\"prefx\": \"x\"}]}]}", "1:15: there is no member actions[0].nam\n2:13: there is no member actions[1].from[0].prefx"},
 		"in an unknown one":   {`{"x": {"y": 1}}`, "1:2: there is no member x"},
+		"not UTF-8":           {"{\"schema\": 1,\n \"actions\": [{\"name\": \"a\xff\"}]}", "2:25: the text is not UTF-8 here"},
 		"a second object":     {good + "\n {}", "15:2: something follows the JSON object; a plan is one object"},
 		"rubbish behind":      {"{} ]", "1:4: something follows the JSON object; a plan is one object"},
 	} {
@@ -147,7 +148,8 @@ func TestGraphSaysEverythingThatIsWrong(t *testing.T) {
 		`7:75: a source names either an action or a tree`,
 		`7:79: a source names either an action or a tree`,
 		`8:12: there are two actions called "a"; actions[0] is the first`,
-		`8:3: action "a": `,
+		`8:44: action "a": invalid output path "/out"`,
+		`8:64: action "a": invalid network "mars"`,
 		`9:3: the action has no name`,
 		`10:12: the name "odd\n" has characters that do not print`,
 		`11:28: actions need each other in a circle: self needs self`,
@@ -442,6 +444,24 @@ func BenchmarkGraph(b *testing.B) {
 	for b.Loop() {
 		if _, err := graphOf(b, string(text)); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestABadMemberIsWhereItStands: each by itself, of a list the entry, and what is
+// wrong with two together where the action begins.
+func TestABadMemberIsWhereItStands(t *testing.T) {
+	for member, want := range map[string]string{
+		`"timeout": "9parsec"`:           "3:12: ",
+		`"outputs": ["ok", "../up"]`:     "3:19: ",
+		`"memory": "x"`:                  "3:11: ",
+		`"env": {"A=B": "1", "C": "2"}`:  "3:8: ",
+		`"argv": ["x", "a\u0000b", "c"]`: "3:15: ",
+		`"outputs": ["o"], "caches": [{"name": "c", "mode": "mutable", "path": "o/c"}]`: "2:1: ",
+	} {
+		_, err := graphOf(t, "{\"schema\": 1, \"actions\": [\n{\"name\": \"a\", \"argv\": [\"x\"],\n"+member+"}]}")
+		if err == nil || !strings.HasPrefix(err.Error(), "invalid plan\n"+want) || strings.Count(err.Error(), "\n") != 1 {
+			t.Errorf("%s: said %v; want one problem, at %s", member, err, want)
 		}
 	}
 }
