@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"github.com/urfave/cli/v3"
+
+	"larder/cmd/larder/console"
 )
 
 // execute runs one command line and returns the exit code of the process.
@@ -42,7 +44,13 @@ const (
 	codeNotFound      = 127
 )
 
-func complain(err error) { fmt.Fprintf(os.Stderr, "larder: %v\n", err) }
+func complain(err error) { tell("%v", err) }
+
+// tell says something to the user. A command chooses names of files, and so parts
+// of what is said; none of it does anything to a terminal.
+func tell(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "larder: %s\n", console.CleanLines(fmt.Sprintf(format, args...)))
+}
 
 // newApp is the program as a command line needs it. Building it does no work.
 func newApp(args []string) *cli.Command {

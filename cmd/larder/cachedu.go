@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"os"
 
 	"github.com/urfave/cli/v3"
 
@@ -96,6 +94,6 @@ func (w *workshop) upkeep() *upkeep.Store { return upkeep.Open(w.layout, w.journ
 // was done.
 func reportProblems(problems []upkeep.Problem) {
 	for _, problem := range problems {
-		fmt.Fprintf(os.Stderr, "larder: warning: %v\n", problem)
+		tell("warning: %v", problem)
 	}
 }

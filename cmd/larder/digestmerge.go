@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"larder/cmd/larder/console"
 	"larder/digest"
 )
 
@@ -74,7 +75,7 @@ func digestMerge(ctx context.Context, command *cli.Command, policies []digest.Pa
 		return err
 	}
 	for text := range toleratedTexts(merged.Tolerated) {
-		fmt.Fprintf(os.Stderr, "larder: %s\n", text)
+		tell("%s", text)
 	}
 	_, err = fmt.Println(merged.Root)
 	return err
@@ -85,7 +86,7 @@ func complainOfCollisions(err error) error {
 	out := bufio.NewWriter(os.Stderr)
 	fmt.Fprint(out, "larder: ")
 	for text := range errorTexts(err) {
-		fmt.Fprintln(out, text)
+		fmt.Fprintln(out, console.CleanLines(text))
 	}
 	fmt.Fprintln(out, "let the first of them win with --tolerate GLOB, or see larder digest merge --help")
 	out.Flush()

@@ -83,9 +83,9 @@ func planMypy(ctx context.Context, command *cli.Command, o *planOptions) error {
 	}
 	units := graph.Units(o.modules)
 	if graph.Whole != "" {
-		fmt.Fprintf(os.Stderr, "larder: one action for everything: %s\n", graph.Whole)
+		tell("one action for everything: %s", graph.Whole)
 	} else {
-		fmt.Fprintf(os.Stderr, "larder: %s\n", unitsText(len(graph.Modules), len(units), mypyplan.Largest(units)))
+		tell("%s", unitsText(len(graph.Modules), len(units), mypyplan.Largest(units)))
 	}
 	text, err := json.Marshal(graph.Plan(units, how))
 	if err != nil {

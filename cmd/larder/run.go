@@ -17,6 +17,7 @@ import (
 
 	"larder/caches"
 	"larder/caches/named"
+	"larder/cmd/larder/console"
 	"larder/executor"
 	"larder/executor/action"
 	"larder/executor/local"
@@ -107,7 +108,7 @@ func perform(ctx context.Context, o order, shop *workshop, err error) error {
 	if o.explain {
 		o.Missed = why.tell(ctx)
 	}
-	o.Say = func(text string) { fmt.Fprintf(os.Stderr, "larder: %s\n", text) }
+	o.Say = func(text string) { tell("%s", text) }
 	result, err := traced(o.trace, o.Request, func(request executor.Request) (*action.Result, error) {
 		return shop.executor(runner).Run(ctx, request)
 	})
@@ -129,7 +130,7 @@ func perform(ctx context.Context, o order, shop *workshop, err error) error {
 	}
 	reportEnd(o.Action, result, err)
 	if text := hint(o.Action, result, err); text != "" && (err != nil || o.Instead == nil) {
-		fmt.Fprintf(os.Stderr, "larder: %s\n", text)
+		tell("%s", text)
 	}
 	if err := writeRecord(o.record, result); err != nil {
 		return err
@@ -359,7 +360,7 @@ func writeRecord(to string, result *action.Result) error {
 
 func reportWarnings(result *action.Result) {
 	for _, warning := range warningsOf(result) {
-		fmt.Fprintf(os.Stderr, "larder: warning: %s\n", warning)
+		tell("warning: %s", warning)
 	}
 }
 
@@ -368,10 +369,10 @@ func warningsOf(result *action.Result) (all []string) {
 	all = append(all, result.Warnings...)
 	for _, cache := range result.Caches {
 		for _, violation := range cache.Violations {
-			all = append(all, fmt.Sprintf("cache %s: %s %s", cache.Name, violation.Path, violationText(violation.Kind)))
+			all = append(all, fmt.Sprintf("cache %s: %s %s", cache.Name, console.Clean(violation.Path), violationText(violation.Kind)))
 		}
 		if n := len(cache.Conflicts); n > 0 {
-			all = append(all, fmt.Sprintf("cache %s: %s %s", cache.Name, cache.Conflicts[0], conflictText(cache.Outcome)))
+			all = append(all, fmt.Sprintf("cache %s: %s %s", cache.Name, console.Clean(cache.Conflicts[0]), conflictText(cache.Outcome)))
 			if n > 1 {
 				all = append(all, fmt.Sprintf("cache %s: the same with %d more; --json names them", cache.Name, n-1))
 			}

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"time"
 
 	"larder/caches/results"
@@ -35,7 +33,7 @@ func (r *reasons) tell(ctx context.Context) func(executor.Missed) {
 			return // the run is broken off
 		}
 		for _, line := range lines {
-			fmt.Fprintf(os.Stderr, "larder: %s\n", line)
+			tell("%s", line)
 		}
 	}
 }
@@ -43,7 +41,7 @@ func (r *reasons) tell(ctx context.Context) func(executor.Missed) {
 // tellHit says that the command did not run.
 func (r *reasons) tellHit(result *action.Result) {
 	if result.Cached != "no" {
-		fmt.Fprintf(os.Stderr, "larder: it did not run: its result was kept under the key %s\n", result.Key)
+		tell("it did not run: its result was kept under the key %s", result.Key)
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -42,7 +41,7 @@ func shell(ctx context.Context, command *cli.Command, options *runOptions) error
 	request, shop, err := prepare(ctx, command, options)
 	if err == nil {
 		asShell(&request, options)
-		fmt.Fprintf(os.Stderr, "larder: a shell in the sandbox of %q; %s; exit leaves it\n", strings.Join(request.Action.Argv, " "), whatStays(request.Action, options))
+		tell("a shell in the sandbox of %q; %s; exit leaves it", strings.Join(request.Action.Argv, " "), whatStays(request.Action, options))
 	}
 	return perform(ctx, order{Request: request, record: options.json, trace: options.trace, preset: options.chosen}, shop, err)
 }

@@ -26,7 +26,7 @@ func enterKept(ctx context.Context, folder string, argv []string) error {
 	defer kept.Close()
 	if len(argv) == 0 {
 		argv = shellOf(kept.Host())
-		fmt.Fprintf(os.Stderr, "larder: the sandbox of %q as it was left; what is written stays in %s; exit leaves it\n", strings.Join(kept.Command(), " "), folder)
+		tell("the sandbox of %q as it was left; what is written stays in %s; exit leaves it", strings.Join(kept.Command(), " "), folder)
 	}
 	ctx, signals, stop := relaySignals(ctx)
 	defer stop()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"larder/cmd/larder/console"
 	"larder/digest"
 	"larder/executor"
 	"larder/executor/action"
@@ -198,7 +199,7 @@ func (s *serving) request(ctx context.Context, task worker.Task, chosen preset.P
 	request := executor.Request{
 		Results: s.policy, WithKey: true, OutputTo: task.OutputTo, Signals: task.Signals,
 		Streams: executor.Streams{Stdout: task.Stdout, Stderr: task.Stderr},
-		Say:     func(text string) { fmt.Fprintf(os.Stderr, "larder: %s: %s\n", task.ID, text) },
+		Say:     func(text string) { tell("%s: %s", console.Clean(task.ID), text) },
 	}
 	var err error
 	if task.Results != "" {

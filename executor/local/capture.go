@@ -88,7 +88,7 @@ func unlock(upper, output string) error {
 			return nil // it is in a lower layer, or no directory
 		}
 		if err == nil && info.Mode()&0o700 != 0o700 {
-			err = os.Chmod(at, 0o700)
+			err = os.Chmod(at, info.Mode().Perm()|0o700)
 		}
 		if err != nil {
 			return fmt.Errorf("open directory: %w", err)
@@ -103,7 +103,7 @@ func unlock(upper, output string) error {
 		}
 		info, err := entry.Info()
 		if err == nil && info.Mode()&0o700 != 0o700 {
-			err = os.Chmod(path, 0o700)
+			err = os.Chmod(path, info.Mode().Perm()|0o700)
 		}
 		return err
 	})
@@ -127,7 +127,7 @@ func (a *attempt) take(ctx context.Context, entry layers.Entry) (digest.Entry, e
 			return err
 		})
 	default:
-		err = fmt.Errorf("%s is a FIFO, a socket or a device; outputs are files, directories and symbolic links", entry.Path)
+		err = &digest.Problem{Path: entry.Path, Err: errors.New("is a FIFO, a socket or a device; outputs are files, directories and symbolic links")}
 	}
 	return taken, err
 }

@@ -145,6 +145,9 @@ func (k *kept) keep(folder, target string, lowers []string, upper string) error 
 			return fmt.Errorf("make a folder to keep: %w", err)
 		}
 	}
+	if err := unlock(upper, "."); err != nil { // which an ordinary user could not read
+		return fmt.Errorf("look at what the run wrote: %w", err)
+	}
 	written := layers.Layer{ID: "written", Path: upper}
 	var stack layers.Stack
 	for i, path := range slices.Backward(lowers) {
