@@ -206,7 +206,7 @@ type MissingOutput struct{ Paths []string }
 
 // Error names every output that is missing.
 func (e *MissingOutput) Error() string {
-	return fmt.Sprintf("the command ended with code 0 but did not make its output %s; correct the command or the -o flag", strings.Join(e.Paths, ", "))
+	return fmt.Sprintf("the command ended with code 0 but did not make its output %s; correct the command, or what it is told to make (-o)", strings.Join(e.Paths, ", "))
 }
 
 func missingOutputs(a *action.Action, result *action.Result) error {

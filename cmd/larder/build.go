@@ -86,6 +86,7 @@ func build(ctx context.Context, command *cli.Command, o *buildOptions) error {
 	if err != nil {
 		return err
 	}
+	outliveReaders() // now: an action may be answered, and printed, at once
 	ctx, passed, stop := relaySignals(ctx)
 	defer stop()
 	go b.signals.relay(ctx, passed)
@@ -100,7 +101,7 @@ func build(ctx context.Context, command *cli.Command, o *buildOptions) error {
 	if b.leaves {
 		defer b.shop.leaveWork()
 	}
-	if err := errors.Join(b.close(), b.page.write(b, reports, begin)); err != nil {
+	if err := errors.Join(b.close(), b.page.write(b, reports, begin), b.display.lost); err != nil {
 		complain(err)
 		_ = b.sum(reports, time.Since(begin))
 		return exitCode(codeFailed)

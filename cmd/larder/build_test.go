@@ -58,12 +58,14 @@ func TestABacklogKeepsEverything(t *testing.T) {
 			}
 		}
 		var got bytes.Buffer
-		b.empty(&got)
+		if err := b.empty(&got); err != nil {
+			t.Fatal(err)
+		}
 		if got.String() != want {
 			t.Errorf("%d bytes came back as %d", len(want), got.Len())
 		}
 		got.Reset()
-		if b.empty(&got); got.Len() != 0 {
+		if err := b.empty(&got); err != nil || got.Len() != 0 {
 			t.Errorf("%d bytes came twice", got.Len())
 		}
 		if left, _ := os.ReadDir(os.TempDir()); len(left) > 0 {

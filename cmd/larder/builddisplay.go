@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"larder/cmd/larder/console"
+	"larder/digest"
 	"larder/executor/plan"
 	"larder/executor/plan/progress"
 )
@@ -28,6 +30,7 @@ type display struct {
 	ended    func() syscall.Signal // by which the build was asked to end
 
 	unended []*os.File // where an action's last line has no end
+	lost    error      // the first time that words could not be printed
 
 	mu   sync.Mutex // of what is printed without a terminal
 	stop chan struct{}
@@ -164,13 +167,16 @@ func (l *lineEnd) Write(data []byte) (int, error) {
 // pour prints an action's words on one of the streams. A line that they leave
 // unended is ended at once on a terminal with lines that are written over, and else
 // when something follows: the last words of a build come as they are.
-func (d *display) pour(said *backlog, to *os.File) {
+// What cannot be written is lost; nobody misses what goes to a reader who has left.
+func (d *display) pour(name string, said *backlog, to *os.File) {
 	if said.isEmpty() {
 		return
 	}
 	d.endLine(to)
 	passed := &lineEnd{to: to}
-	said.empty(passed)
+	if err := said.empty(passed); err != nil && d.lost == nil && !errors.Is(err, syscall.EPIPE) {
+		d.lost = fmt.Errorf("what action %s says is not all printed: %w", digest.Quote(name), err)
+	}
 	if passed.last == '\n' {
 		return
 	}

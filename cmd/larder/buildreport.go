@@ -65,8 +65,8 @@ func (b *building) tell(report plan.Report, why string) {
 		b.display.say(plainly, "larder: %s: %s", name, text)
 	}
 	spool := &b.spools[report.Node]
-	b.display.pour(&spool.stdout, os.Stdout)
-	b.display.pour(&spool.stderr, os.Stderr)
+	b.display.pour(name, &spool.stdout, os.Stdout)
+	b.display.pour(name, &spool.stderr, os.Stderr)
 	if report.Result == nil {
 		return
 	}

@@ -54,15 +54,19 @@ func (b *backlog) tail(n int64) string {
 func (b *backlog) isEmpty() bool { return b.file == nil && b.start.Len() == 0 }
 
 // empty writes all of it to w, and forgets it.
-func (b *backlog) empty(w io.Writer) {
-	_, _ = b.start.WriteTo(w) // of a stream that is closed nobody sees the rest
+func (b *backlog) empty(w io.Writer) error {
+	_, err := b.start.WriteTo(w)
 	b.start = bytes.Buffer{}
 	if b.file == nil {
-		return
+		return err
 	}
-	if _, err := b.file.Seek(0, io.SeekStart); err == nil {
-		_, _ = io.Copy(w, b.file)
+	if err == nil {
+		_, err = b.file.Seek(0, io.SeekStart)
+	}
+	if err == nil {
+		_, err = io.Copy(w, b.file)
 	}
 	b.file.Close()
 	b.file = nil
+	return err
 }

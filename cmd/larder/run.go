@@ -289,10 +289,7 @@ func relaySignals(ctx context.Context) (context.Context, <-chan os.Signal, conte
 		// Each of them is a talk between threads of the runtime, which nobody waits
 		// for: until it is over a signal ends larder, as before.
 		signal.Notify(received, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
-		// A closed pipe on standard output, as behind head(1), must not end larder
-		// before it has published. Ignoring the signal would pass that on to the
-		// command; a channel that nobody reads does not.
-		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+		outliveReaders()
 		for s := range received {
 			if s != syscall.SIGUSR1 && s != syscall.SIGUSR2 {
 				afterGrace(ctx, cancel)
@@ -305,6 +302,11 @@ func relaySignals(ctx context.Context) (context.Context, <-chan os.Signal, conte
 	}()
 	return ctx, passed, cancel
 }
+
+// outliveReaders: a closed pipe on standard output, as behind head(1), must not end
+// larder before it has published. Ignoring the signal would pass that on to the
+// command; a channel that nobody reads does not.
+func outliveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // afterGrace cancels when half of the time of grace is over; the runner gives
 // the other half.

@@ -155,7 +155,7 @@ func (d Difference) advice() string {
 		return "give it the same value with -e, or leave it out when the command does not need it"
 	case Inputs:
 		if d.Trees == nil || len(d.Trees.Paths) > 0 {
-			return "leave out with -i '!PATTERN' what the command does not need"
+			return "leave out of the inputs (-i '!PATTERN') what the command does not need"
 		}
 	case Outputs:
 		return "declare the same outputs with -o"
