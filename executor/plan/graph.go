@@ -192,12 +192,26 @@ func (c *checker) request(path []any, node *Node, base string) {
 			c.wrong(append(slices.Clone(path), members[i]...), "action %q: %w", one.Name, err)
 		}
 		node.Action = checked
+		c.inputs(append(slices.Clone(path), "inputs"), node)
 		return
 	}
 	if len(one.From) == 0 {
 		c.wrong(path, "action %q has neither argv nor from: it would make nothing", one.Name)
 	} else if !isEmpty(one.Spec) {
 		c.wrong(path, "action %q has no argv, so it only merges what from names; give it an argv, or leave out all but name, from and merge", one.Name)
+	}
+}
+
+// inputs checks the form of patterns; what they select is found when the action is
+// begun.
+func (c *checker) inputs(path []any, node *Node) {
+	if digest.CheckPatterns(node.Plan.Inputs) == nil {
+		return
+	}
+	for i := range node.Plan.Inputs {
+		if err := digest.CheckPatterns(node.Plan.Inputs[i : i+1]); err != nil {
+			c.wrong(append(slices.Clone(path), i), "action %q: %w", node.Plan.Name, err)
+		}
 	}
 }
 

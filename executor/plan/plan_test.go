@@ -452,11 +452,12 @@ func BenchmarkGraph(b *testing.B) {
 // wrong with two together where the action begins.
 func TestABadMemberIsWhereItStands(t *testing.T) {
 	for member, want := range map[string]string{
-		`"timeout": "9parsec"`:           "3:12: ",
-		`"outputs": ["ok", "../up"]`:     "3:19: ",
-		`"memory": "x"`:                  "3:11: ",
-		`"env": {"A=B": "1", "C": "2"}`:  "3:8: ",
-		`"argv": ["x", "a\u0000b", "c"]`: "3:15: ",
+		`"timeout": "9parsec"`:            "3:12: ",
+		`"outputs": ["ok", "../up"]`:      "3:19: ",
+		`"inputs": ["*.c", "../up", "."]`: "3:19: ",
+		`"memory": "x"`:                   "3:11: ",
+		`"env": {"A=B": "1", "C": "2"}`:   "3:8: ",
+		`"argv": ["x", "a\u0000b", "c"]`:  "3:15: ",
 		`"outputs": ["o"], "caches": [{"name": "c", "mode": "mutable", "path": "o/c"}]`: "2:1: ",
 	} {
 		_, err := graphOf(t, "{\"schema\": 1, \"actions\": [\n{\"name\": \"a\", \"argv\": [\"x\"],\n"+member+"}]}")
