@@ -18,7 +18,12 @@ func execute(ctx context.Context, args []string) int {
 		collectSeldom()
 	}
 	app := newApp(args)
+	out := &outlet{to: os.Stdout} // of help and completion
+	app.Writer = out
 	err := app.Run(ctx, args)
+	if err == nil {
+		err = out.err()
+	}
 	var exit exitCode
 	if errors.As(err, &exit) {
 		return int(exit)
@@ -71,7 +76,6 @@ func newApp(args []string) *cli.Command {
 		Action:                          helpOrUnknown,
 		OnUsageError:                    usageError,
 		ExitErrHandler:                  func(context.Context, *cli.Command, error) {},
-		Writer:                          os.Stdout,
 		ErrWriter:                       io.Discard,
 	}
 }

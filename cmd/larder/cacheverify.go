@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/urfave/cli/v3"
@@ -33,7 +34,7 @@ func cacheVerify(ctx context.Context, command *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	show := verifyOutput{findings: []findingRow{}}
+	show := verifyOutput{out: outlet{to: os.Stdout}, findings: []findingRow{}}
 	if show.format, err = knownFormat(command); err != nil {
 		return err
 	}
@@ -51,6 +52,7 @@ func cacheVerify(ctx context.Context, command *cli.Command) error {
 
 // verifyOutput shows what verify finds, in the form of --format.
 type verifyOutput struct {
+	out      outlet
 	format   string
 	findings []findingRow
 }
@@ -70,9 +72,9 @@ func (o *verifyOutput) finding(f upkeep.Finding) {
 	case "json":
 		o.findings = append(o.findings, findingRow{f.State, f.Kind.One(), f.Path, f.Problem, f.Done})
 	case "tab":
-		fmt.Println(strings.Join(texts([]any{f.State, f.Kind.One(), f.Path, f.Problem, f.Done}, forPrograms), "\t"))
+		o.out.printf("%s\n", strings.Join(texts([]any{f.State, f.Kind.One(), f.Path, f.Problem, f.Done}, forPrograms), "\t"))
 	default:
-		printFinding(f)
+		o.out.printf("%s\n", findingText(f))
 	}
 }
 
@@ -85,28 +87,28 @@ func (o *verifyOutput) end(look upkeep.Look, done upkeep.Verified) error {
 			Findings []findingRow         `json:"findings"`
 		}{done.Looked, done.Found, o.findings})
 	case "tab":
-		return nil
+		return o.out.err()
 	}
 	looked, found := done.Looked, done.Found
-	fmt.Printf("looked at %d blobs, %d results, %d named caches, %d input trees and %d payloads: %d damaged, %d repaired, %d unreadable\n",
+	o.out.printf("looked at %d blobs, %d results, %d named caches, %d input trees and %d payloads: %d damaged, %d repaired, %d unreadable\n",
 		looked[upkeep.Blobs], looked[upkeep.Results], looked[upkeep.Caches], looked[upkeep.Trees], looked[upkeep.Payloads],
 		found[upkeep.Damaged], found[upkeep.Repaired], found[upkeep.Unreadable])
 	if n := found[upkeep.Unlisted]; n > 0 {
-		fmt.Printf("%d not judged: their content is known from now on, and the next look will find what changes\n", n)
+		o.out.printf("%d not judged: their content is known from now on, and the next look will find what changes\n", n)
 	}
 	if found[upkeep.Damaged] > 0 && !look.Repair {
-		fmt.Println("larder cache verify --repair removes what is damaged; it is made again when it is needed")
+		o.out.printf("larder cache verify --repair removes what is damaged; it is made again when it is needed\n")
 	}
-	return nil
+	return o.out.err()
 }
 
-func printFinding(f upkeep.Finding) {
-	fmt.Printf("%s %s %s: %s", f.State, f.Kind.One(), f.Path, f.Problem)
+func findingText(f upkeep.Finding) string {
+	text := fmt.Sprintf("%s %s %s: %s", f.State, f.Kind.One(), f.Path, f.Problem)
 	switch {
 	case f.Done != "":
-		fmt.Printf("; %s", f.Done)
+		text += "; " + f.Done
 	case f.State == upkeep.Unreadable:
-		fmt.Print("; look for errors of the disk in the kernel's log, and for who may read it")
+		text += "; look for errors of the disk in the kernel's log, and for who may read it"
 	}
-	fmt.Println()
+	return text
 }

@@ -65,8 +65,8 @@ func digestScan(ctx context.Context, command *cli.Command) error {
 	if command.Bool("json") {
 		return printJSON(map[string]any{"digest": tree.Root.String(), "files": tree.Stats.Files, "digest_function": shop.blobs.Function().String()})
 	}
-	fmt.Println(tree.Root)
-	return nil
+	_, err = fmt.Println(tree.Root)
+	return err
 }
 
 // listedEntry is one line of digest ls --json.

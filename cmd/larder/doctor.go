@@ -43,8 +43,8 @@ func doctor(_ context.Context, command *cli.Command) error {
 		if err := printJSON(findings); err != nil {
 			return err
 		}
-	} else {
-		printFindings(findings)
+	} else if err := printFindings(findings); err != nil {
+		return err
 	}
 	for _, f := range findings {
 		if f.vital && !f.OK {
@@ -54,7 +54,8 @@ func doctor(_ context.Context, command *cli.Command) error {
 	return nil
 }
 
-func printFindings(findings []finding) {
+func printFindings(findings []finding) error {
+	out := outlet{to: os.Stdout}
 	for _, f := range findings {
 		mark := "ok  "
 		switch {
@@ -63,11 +64,12 @@ func printFindings(findings []finding) {
 		case !f.OK:
 			mark = "no  "
 		}
-		fmt.Printf("%s  %-18s %s\n", mark, f.What, f.Detail)
+		out.printf("%s  %-18s %s\n", mark, f.What, f.Detail)
 		if f.Advice != "" {
-			fmt.Printf("      %-18s %s\n", "", f.Advice)
+			out.printf("      %-18s %s\n", "", f.Advice)
 		}
 	}
+	return out.err()
 }
 
 func examine(shop *workshop) []finding {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 // pruneOutput shows what prune and clean remove, in the form of --format.
 type pruneOutput struct {
+	out    outlet
 	format string
 	only   bool // says what would be removed
 	items  []pruneRow
@@ -80,7 +82,7 @@ type pruneReport struct {
 
 func newPruneOutput(command *cli.Command) (*pruneOutput, error) {
 	format, err := knownFormat(command)
-	return &pruneOutput{format: format, only: command.Bool("dry-run"), items: []pruneRow{}, sums: map[upkeep.Kind]*pruneSum{}}, err
+	return &pruneOutput{out: outlet{to: os.Stdout}, format: format, only: command.Bool("dry-run"), items: []pruneRow{}, sums: map[upkeep.Kind]*pruneSum{}}, err
 }
 
 // knownFormat reads --format where the work begins before anything is printed.
@@ -98,10 +100,10 @@ func (o *pruneOutput) item(item upkeep.Item) {
 	case "json":
 		o.items = append(o.items, pruneRow{item.Kind.One(), item.Name, item.Bytes, item.Used})
 	case "tab":
-		fmt.Println(strings.Join(texts([]any{item.Kind.One(), item.Name, size(item.Bytes), when(item.Used)}, forPrograms), "\t"))
+		o.out.printf("%s\n", strings.Join(texts([]any{item.Kind.One(), item.Name, size(item.Bytes), when(item.Used)}, forPrograms), "\t"))
 	default:
 		if isNamed(item.Kind) {
-			fmt.Printf("%s %s: %s (%s, last used %s)\n", o.verb(), item.Kind.One(), item.Name, binarySize(item.Bytes), lastUsed(item.Used))
+			o.out.printf("%s %s: %s (%s, last used %s)\n", o.verb(), item.Kind.One(), item.Name, binarySize(item.Bytes), lastUsed(item.Used))
 			return
 		}
 		if o.sums[item.Kind] == nil {
@@ -124,23 +126,23 @@ func (o *pruneOutput) end(report upkeep.Report) error {
 	case "json":
 		return printJSON(pruneReport{o.only, o.items, report.Freed, report.Size, report.InUse, report.Stopped})
 	case "tab":
-		return nil
+		return o.out.err()
 	}
 	for _, kind := range slices.Sorted(maps.Keys(o.sums)) {
-		fmt.Printf("%s %s\n", o.verb(), o.sums[kind].text(kind))
+		o.out.printf("%s %s\n", o.verb(), o.sums[kind].text(kind))
 	}
 	sum := "freed"
 	if o.only {
 		sum = "would free"
 	}
-	fmt.Printf("%s %s of %s\n", sum, binarySize(report.Freed), binarySize(report.Size))
+	o.out.printf("%s %s of %s\n", sum, binarySize(report.Freed), binarySize(report.Size))
 	if report.InUse > 0 {
-		fmt.Printf("%d more are in use and stay\n", report.InUse)
+		o.out.printf("%d more are in use and stay\n", report.InUse)
 	}
 	if report.Stopped {
-		fmt.Println("the time was over before all was looked at; run it again to go on")
+		o.out.printf("the time was over before all was looked at; run it again to go on\n")
 	}
-	return nil
+	return o.out.err()
 }
 
 func lastUsed(at time.Time) string {

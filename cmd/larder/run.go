@@ -109,9 +109,14 @@ func perform(ctx context.Context, o order, shop *workshop, err error) error {
 		o.Missed = why.tell(ctx)
 	}
 	o.Say = func(text string) { tell("%s", text) }
+	shown := &outlet{to: o.Streams.Stdout}
+	o.Streams.Stdout = shown
 	result, err := traced(o.trace, o.Request, func(request executor.Request) (*action.Result, error) {
 		return shop.executor(runner).Run(ctx, request)
 	})
+	if err == nil {
+		err = shown.settle(result)
+	}
 	err = missedBy(o.preset, o.Action.Root, o.Action.Argv, brokenOff(ctx, err))
 	result.ExitCode = exitCodeOf(result, err)
 	shop.writeDown(result, err)
