@@ -14,6 +14,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"larder/digest"
 	"larder/executor"
 	"larder/executor/action"
 	"larder/executor/plan/mypyplan"
@@ -134,6 +135,13 @@ func (o *planOptions) how(root string, args, line []string) (mypyplan.How, error
 		how.Options = line[at+1:]
 		how.Paths = args[:len(args)-len(how.Options)]
 	}
+	for i, path := range how.Paths {
+		inside, err := below(root, path)
+		if err != nil {
+			return how, err
+		}
+		how.Paths[i] = inside
+	}
 	for _, folder := range append(slices.Clone(o.tools), ".venv", "venv") {
 		folder = absolute(root, folder)
 		if _, err := os.Stat(filepath.Join(folder, "bin", "mypy")); err == nil {
@@ -147,6 +155,18 @@ func (o *planOptions) how(root string, args, line []string) (mypyplan.How, error
 	}
 	how.Python, err = mypyplan.Python(program)
 	return how, err
+}
+
+// below is a path as it is written in the sandbox, whose root is that of the tree.
+func below(root, path string) (string, error) {
+	if filepath.IsLocal(path) {
+		return path, nil
+	}
+	inside, err := filepath.Rel(root, absolute(root, path))
+	if err != nil || !filepath.IsLocal(inside) {
+		return "", fmt.Errorf("%s is not below %s; name the folder that has all of the tree with -C", digest.Quote(path), digest.Quote(root))
+	}
+	return inside, nil
 }
 
 // errNoGraph marks a tree whose imports could not be read.

@@ -87,10 +87,34 @@ func TestWhatIsNotThereIsMissedByAllParts(t *testing.T) {
 			t.Errorf("an edit of c made these run: %q", ran)
 		}
 	}
-	command := exec.Command(parts.larder, "--store", parts.store, "plan", "mypy", "-C", parts.root, "--tool", parts.environment, "a", "nowhere.py")
-	output, err := command.CombinedOutput()
-	if text := string(output); err == nil || !strings.Contains(text, "there is no nowhere.py; check the spelling") || strings.Contains(text, "Traceback") {
-		t.Errorf("a path that is not there: %v, %s", err, text)
+	checkPathsOfPlans(t, parts)
+}
+
+// checkPathsOfPlans: those below the root in any spelling, and others are refused; a
+// file that cannot be read is what mypy says of it.
+func checkPathsOfPlans(t *testing.T, parts *mypyParts) {
+	t.Helper()
+	plan := func(path string) string {
+		output, _ := exec.Command(parts.larder, "--store", parts.store, "plan", "mypy", "-C", parts.root, "--tool", parts.environment, "a", path).CombinedOutput()
+		return string(output)
+	}
+	for path, want := range map[string]string{
+		"nowhere.py":                             "there is no nowhere.py; check the spelling",
+		filepath.Join(parts.root, "b"):           `"outputs"`,
+		"../" + filepath.Base(parts.root) + "/b": `"outputs"`,
+		"../x":                                   "../x is not below " + parts.root + "; name the folder",
+		parts.store:                              "; name the folder that has all of the tree with -C",
+	} {
+		if said := plan(path); !strings.Contains(said, want) || strings.Contains(said, "Traceback") {
+			t.Errorf("%s: said %s, want %s", path, said, want)
+		}
+	}
+	if err := os.Symlink("nowhere", filepath.Join(parts.root, "a", "dangling.py")); err != nil {
+		t.Fatal(err)
+	}
+	said, _ := parts.build(t, "a")
+	if parts.compare(t, "a link to nowhere", said, "a"); !strings.HasPrefix(said, "exit code 2\n") {
+		t.Errorf("of a link to nowhere it said\n%s", said)
 	}
 }
 

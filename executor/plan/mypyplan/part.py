@@ -85,8 +85,11 @@ class Imports:
             pass
 
     def of(self, path):
-        with open(path, "rb") as file:
-            data = file.read()
+        try:
+            with open(path, "rb") as file:
+                data = file.read()
+        except OSError as error:
+            return {"wrong": error.strerror}
         name = hashlib.blake2b(data, digest_size=20).hexdigest()
         if name not in self.used:
             self.used[name] = self.kept.get(name) or imports_of(data, path)
@@ -255,7 +258,7 @@ def graph(args, rest):
         if getattr(options, name, None):
             sys.exit("larder plan mypy: the option %s is not for a plan; leave it out" % name)
     for source in sources:
-        if source.path is not None and not os.path.exists(source.path):
+        if source.path is not None and not os.path.lexists(source.path):
             sys.exit("larder plan mypy: there is no %s; check the spelling, and name with -i what is not *.py or *.pyi" % source.path)
     imports = Imports(cache)
     found = Graph(sources, options, fscache, imports)
