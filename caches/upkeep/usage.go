@@ -165,14 +165,22 @@ func (m *meter) names(folder string) []string {
 }
 
 // problem notes what could not be looked at. What vanished meanwhile is none, nor
-// is an empty folder that waits for a run of another user.
+// is an empty folder that waits for a run of another user, or one that overlayfs
+// has made for itself.
 func (m *meter) problem(path string, err error) {
-	if errors.Is(err, fs.ErrPermission) && filepath.Dir(path) == m.idle {
+	if errors.Is(err, fs.ErrPermission) && (filepath.Dir(path) == m.idle || isOfOverlayfs(path)) {
 		return
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && m.ctx.Err() == nil {
 		m.usage.Problems = append(m.usage.Problems, Problem{path, err})
 	}
+}
+
+// isOfOverlayfs reports whether path is the folder in a work directory that the
+// kernel makes for an overlay. Root alone may look into it, and what it holds is
+// there for moments.
+func isOfOverlayfs(path string) bool {
+	return strings.HasSuffix(path, "/work/work")
 }
 
 // tree measures path and all below it.
