@@ -168,9 +168,32 @@ func describeTOML(path string, err error) error {
 	var wrong *toml.DecodeError
 	if errors.As(err, &wrong) {
 		line, _ := wrong.Position()
+		if kind := wantedKind(err); kind != "" {
+			return fmt.Errorf("%s:%d: the key on this line takes %s", path, line, kind)
+		}
 		return fmt.Errorf("%s:%d: %w", path, line, err)
 	}
 	return fmt.Errorf("%s: %w", path, err)
+}
+
+// wantedKind says which kind of value belongs where another one stands, or "" of
+// other mistakes. The decoder names the type of Go.
+func wantedKind(err error) string {
+	_, kind, found := strings.Cut(err.Error(), " of type ")
+	if !found {
+		return ""
+	}
+	switch strings.TrimPrefix(kind, "*") {
+	case "bool":
+		return "true or false"
+	case "int":
+		return "a whole number"
+	case "string":
+		return "a text in quotes"
+	case "[]string":
+		return `a list of texts, as ["a", "b"]`
+	}
+	return "another kind of value"
 }
 
 // isLater reports whether a key belongs to the published contract but not to

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -50,7 +51,7 @@ func helpPresets(command *cli.Command) error {
 		if err != nil {
 			return fmt.Errorf("help presets: %w", err)
 		}
-		fmt.Printf("%s: %s\n\nlarder run --preset %s -- %s\n\n%s\n%s", name, one.Summary, name, one.Command, presetText(one), one.Why+"\n")
+		fmt.Printf("%s: %s\n\nlarder run --preset %s -- %s\n\n%s\n%s", name, one.Summary, name, cmp.Or(one.Command, "COMMAND"), presetText(one), one.Why+"\n")
 		return nil
 	}
 	all, err := preset.All(configured.Presets)
@@ -59,7 +60,7 @@ func helpPresets(command *cli.Command) error {
 	}
 	out := table{heading: []string{"PRESET", "FOR", "EXAMPLE"}}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		out.add(name, all[name].Summary, "larder run --preset "+name+" -- "+all[name].Command)
+		out.add(name, all[name].Summary, "larder run --preset "+name+" -- "+cmp.Or(all[name].Command, "COMMAND"))
 	}
 	if err := out.printHuman(); err != nil {
 		return err

@@ -79,7 +79,11 @@ func openForRun(command *cli.Command, root string) (*workshop, error) {
 	if store == nil {
 		return nil, broken
 	}
-	return &workshop{configured, store.Layout, store.Journal, store.Blobs, store.Named, store.Payloads, broken, detached, kind, nil, 0, 0}, nil
+	shop := &workshop{configured, store.Layout, store.Journal, store.Blobs, store.Named, store.Payloads, broken, detached, kind, nil, 0, 0}
+	if _, err := shop.maxSize(""); err != nil { // or the process in the background would be the first to see it
+		return nil, err
+	}
+	return shop, nil
 }
 
 func digestFunction(configured settings) (digest.Function, error) {

@@ -25,7 +25,11 @@ func (a *attempt) judge() error {
 		return status.Exec
 	}
 	if t := status.Teardown; t != nil && !t.OK() {
-		a.warn("the tear-down command failed with exit code %d: %s", t.ExitCode, strings.TrimSpace(a.logs.said()))
+		warning := fmt.Sprintf("the tear-down command failed with exit code %d", t.ExitCode)
+		if said := strings.TrimSpace(a.logs.said()); said != "" {
+			warning += ": " + said
+		}
+		a.warn("%s", warning)
 	}
 	result.ExitCode, result.Signal = status.ExitCode, int(status.Signal)
 	a.judgeEnd()
