@@ -38,7 +38,15 @@ func describe(h *tar.Header) (listed, error) {
 	return e, nil
 }
 
-func refuse(path, why string) error { return fmt.Errorf("%q: %s: %w", path, why, layers.ErrDamaged) }
+func refuse(path, why string) error { return refusal{path, why} }
+
+// refusal says of one entry why no file may hold it. In a file that is read it
+// counts as damage; a cache that is written can have it without being damaged.
+type refusal struct{ path, why string }
+
+func (r refusal) Error() string { return fmt.Sprintf("%q: %s", r.path, r.why) }
+
+func (r refusal) Unwrap() error { return layers.ErrDamaged }
 
 // pathIn checks the name of an entry of the content: relative, clean, and one
 // that leads nowhere but down.
