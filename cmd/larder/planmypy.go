@@ -189,7 +189,11 @@ func (w *workshop) mypyGraph(ctx context.Context, how mypyplan.How, root string)
 		return nil, fmt.Errorf("%w: %w", errNoGraph, err)
 	}
 	if result.Status != action.StatusOK {
-		return nil, fmt.Errorf("%w: the helper ended with code %d and said:\n%s", errNoGraph, result.ExitCode, strings.TrimSpace(errs.String()))
+		said := strings.TrimSpace(errs.String())
+		if own, isOurs := strings.CutPrefix(said, "larder plan mypy: "); isOurs {
+			return nil, errors.New(own)
+		}
+		return nil, fmt.Errorf("%w: the helper ended with code %d and said:\n%s", errNoGraph, result.ExitCode, said)
 	}
 	return mypyplan.Read([]byte(out.String()))
 }

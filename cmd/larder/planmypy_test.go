@@ -99,7 +99,7 @@ func checkPathsOfPlans(t *testing.T, parts *mypyParts) {
 		return string(output)
 	}
 	for path, want := range map[string]string{
-		"nowhere.py":                             "there is no nowhere.py; check the spelling",
+		"nowhere.py":                             "larder: there is no nowhere.py; check the spelling",
 		filepath.Join(parts.root, "b"):           `"outputs"`,
 		"../" + filepath.Base(parts.root) + "/b": `"outputs"`,
 		"../x":                                   "../x is not below " + parts.root + "; name the folder",
