@@ -2,7 +2,6 @@ package plan
 
 import (
 	"reflect"
-	"slices"
 	"strings"
 
 	"larder/executor/action"
@@ -14,20 +13,23 @@ import (
 // none.
 func blame(spec action.Spec, base string, err error) [][]any {
 	problems := split(err)
-	found := make([][]any, len(problems))
 	if len(problems) == 0 {
 		return nil
 	}
-	look := func(field reflect.StructField, value reflect.Value, path ...any) {
+	found, places := make([][]any, len(problems)), map[string]int{}
+	for i, one := range problems {
+		places[one.Error()] = i
+	}
+	look := func(field reflect.StructField, value reflect.Value, path ...any) (isWrong bool) {
 		alone := action.Spec{Argv: []string{"true"}}
 		reflect.ValueOf(&alone).Elem().FieldByIndex(field.Index).Set(value)
 		_, err := alone.Validate(base)
 		for _, one := range split(err) {
-			i := slices.IndexFunc(problems, func(p error) bool { return p.Error() == one.Error() })
-			if i >= 0 && len(path) > len(found[i]) {
-				found[i] = path
+			if i, is := places[one.Error()]; is && len(path) > len(found[i]) {
+				found[i], isWrong = path, true
 			}
 		}
+		return isWrong
 	}
 	all := reflect.ValueOf(spec)
 	for _, field := range reflect.VisibleFields(all.Type()) {
@@ -36,8 +38,10 @@ func blame(spec action.Spec, base string, err error) [][]any {
 		if name == "" || value.IsZero() {
 			continue
 		}
-		look(field, value, name)
-		for i := 0; value.Kind() == reflect.Slice && i < value.Len(); i++ {
+		if !look(field, value, name) || value.Kind() != reflect.Slice {
+			continue
+		}
+		for i := range value.Len() {
 			look(field, value.Slice(i, i+1), name, i)
 		}
 	}
