@@ -65,7 +65,7 @@ func newApp(args []string) *cli.Command {
 		Description: "Start with:  larder run --preset mypy -- mypy src   (other tools: larder help presets)\n" +
 			"See what this machine offers:  larder doctor",
 		Flags: []cli.Flag{
-			known(&cli.StringFlag{Name: "store", Usage: "`DIR` that holds blobs, results and caches (default: $LARDER_STORE, larder.toml, the user's cache directory)"}),
+			known(&cli.StringFlag{Name: "store", Usage: "`DIR` that holds blobs, results and caches (default: $LARDER_STORE, larder.toml, the user's cache directory)", Action: notEmpty("store")}),
 			known(&cli.BoolFlag{Name: "version", Usage: "print the version", Local: true}),
 		},
 		Commands:                        commandsFor(args),
@@ -77,6 +77,17 @@ func newApp(args []string) *cli.Command {
 		OnUsageError:                    usageError,
 		ExitErrHandler:                  func(context.Context, *cli.Command, error) {},
 		ErrWriter:                       io.Discard,
+	}
+}
+
+// notEmpty refuses a folder that is an empty text, as of a variable of a script that
+// is not set: another than the one that was meant would be used without a word.
+func notEmpty(flag string) func(context.Context, *cli.Command, string) error {
+	return func(_ context.Context, _ *cli.Command, given string) error {
+		if given == "" {
+			return fmt.Errorf("--%s: the text is empty; name a folder, or leave the flag out", flag)
+		}
+		return nil
 	}
 }
 

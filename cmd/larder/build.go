@@ -47,7 +47,7 @@ func buildCommand() *cli.Command {
 			textFlag("json", &o.json, "write a record of each action to `FILE` as it ends, one a line (-: standard output)"),
 			textFlag("trace", &o.trace, "write what took how long to `FILE`, as Chrome trace events"),
 			textFlag("report", &o.report, "write a page for a browser to `FILE`: when what ran, and why"),
-			textFlag("output-to", &o.outputTo, "write outputs to `DIR` instead; none keeps only their digests"),
+			known(&cli.StringFlag{Name: "output-to", Destination: &o.outputTo, Usage: "write outputs to `DIR` instead; none keeps only their digests", Action: notEmpty("output-to")}),
 			textFlag("results", &o.results, "`USE` of kept results: off, read, write or read-write (the default)"),
 			&cli.BoolFlag{Name: "no-cache", Destination: &o.noCache, Usage: "the same as --results off"},
 			&cli.BoolFlag{Name: "explain", Destination: &o.explain, Usage: "say of each action that ran what differs from its last run"},

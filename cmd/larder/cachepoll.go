@@ -54,12 +54,16 @@ func pollStats(ctx context.Context, command *cli.Command, shop *workshop) error 
 // parseInterval reads seconds, or any span of time.
 func parseInterval(text string) (time.Duration, error) {
 	const least = 10 * time.Millisecond
+	given := text
 	if _, err := strconv.ParseFloat(text, 64); err == nil {
 		text += "s"
 	}
 	interval, err := parseAge(text)
 	if err != nil {
 		return 0, fmt.Errorf("--interval: %w", err)
+	}
+	if interval <= 0 {
+		return 0, fmt.Errorf("--interval %s: give a span of time above zero", given)
 	}
 	return max(interval, least), nil
 }

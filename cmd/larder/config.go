@@ -11,6 +11,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"larder/caches"
 	"larder/executor/preset"
 )
 
@@ -141,13 +142,23 @@ func readSettings(path, root string) (settings, error) {
 	}
 	decoder := toml.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&one); err != nil {
+	if err := decode(decoder, &one); err != nil {
 		return settings{}, describeTOML(path, err)
 	}
 	if one.Store != "" && !filepath.IsAbs(one.Store) {
 		one.Store = filepath.Join(filepath.Dir(path), one.Store)
 	}
 	return one, nil
+}
+
+// decode is Decode without its panics: a date where text belongs is one.
+func decode(decoder *toml.Decoder, one *settings) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = fmt.Errorf("%w value: it is of another type than its key takes; dates and times are written in quotes", caches.ErrInvalid)
+		}
+	}()
+	return decoder.Decode(one)
 }
 
 // describeTOML names the file, the line and the key of the first problem.
@@ -172,6 +183,9 @@ func describeTOML(path string, err error) error {
 			return fmt.Errorf("%s:%d: the key on this line takes %s", path, line, kind)
 		}
 		return fmt.Errorf("%s:%d: %w", path, line, err)
+	}
+	if kind := wantedKind(err); kind != "" {
+		return fmt.Errorf("%s: one of its keys takes %s", path, kind)
 	}
 	return fmt.Errorf("%s: %w", path, err)
 }

@@ -26,13 +26,22 @@ func helpCommand() *cli.Command {
 			case "presets":
 				return helpPresets(command)
 			default:
-				if command.Root().Command(topic) == nil {
-					return fmt.Errorf("there is no help for %q; larder help lists the commands, larder help presets the presets", topic)
-				}
-				return cli.ShowCommandHelp(ctx, command.Root(), topic)
+				return helpFor(ctx, command.Root(), command.Args().Slice())
 			}
 		},
 	}
+}
+
+// helpFor shows help for a command, or for one that belongs to it, as cache list.
+func helpFor(ctx context.Context, within *cli.Command, names []string) error {
+	one := within.Command(names[0])
+	switch {
+	case one == nil:
+		return fmt.Errorf("there is no help for %q; larder help lists the commands, larder help presets the presets", names[0])
+	case len(names) > 1 && len(one.Commands) > 0:
+		return helpFor(ctx, one, names[1:])
+	}
+	return cli.ShowCommandHelp(ctx, within, names[0])
 }
 
 // helpPresets lists the presets, those of larder.toml among them, or shows all

@@ -52,6 +52,9 @@ func runCommand() *cli.Command {
 
 // run is larder run, from flags to exit code.
 func run(ctx context.Context, command *cli.Command, options *runOptions) error {
+	if err := checkRecord(options.json); err != nil {
+		return err
+	}
 	foreseen := options.foresee()
 	request, shop, err := prepare(ctx, command, options)
 	return perform(ctx, order{request, options.json, options.trace, options.chosen, options.explain, foreseen}, shop, err)
@@ -342,6 +345,22 @@ func exitCodeOf(result *action.Result, err error) int {
 		return codeNotExecutable
 	}
 	return codeFailed
+}
+
+// checkRecord refuses a place for the record where none can be, before the command
+// has taken its time. It writes nothing: a record that is there stays until the next.
+func checkRecord(to string) error {
+	if to == "" || to == "-" {
+		return nil
+	}
+	info, err := os.Stat(to)
+	if err == nil && info.IsDir() {
+		return fmt.Errorf("--json %s: it is a folder; name a file", to)
+	}
+	if _, err := os.Stat(filepath.Dir(to)); err != nil {
+		return fmt.Errorf("--json %s: %w; make its folder first", to, err)
+	}
+	return nil
 }
 
 // writeRecord writes the result record where --json says.

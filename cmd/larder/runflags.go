@@ -40,7 +40,7 @@ func runFlags(o *runOptions) []cli.Flag {
 		listFlag("tool", &o.tools, "host `PATH` (relative to the current directory), visible read-only at the same place; its bin folder joins the command's PATH"),
 		listFlag("payload", &o.payloads, "a large host directory that does not change, visible read-only at PATH, from local disk once a copy in the background is ready: `HOSTPATH=PATH[,copy=remote|always|never]`"),
 		listFlag("output", &o.outputs, "`PATH` that the action makes; written back under the root when it succeeded", "o"),
-		textFlag("output-to", &o.outputTo, "write outputs to `DIR` instead; none keeps only their digests"),
+		known(&cli.StringFlag{Name: "output-to", Destination: &o.outputTo, Usage: "write outputs to `DIR` instead; none keeps only their digests", Action: notEmpty("output-to")}),
 		listFlag("env", &o.env, "set one variable, or pass yours through: `NAME[=VALUE]`", "e"),
 		listFlag("append-only", &o.appendOnly, "a cache to which the command may only add, at PATH: `NAME=PATH[,OPT...]`"),
 		listFlag("mutable", &o.mutable, "a cache that the command changes in private and that is swapped in whole: `NAME=PATH[,OPT...]`"),
@@ -222,7 +222,7 @@ func setEnv(spec *action.Spec, given []string) {
 	}
 	for _, text := range given {
 		name, value, hasValue := strings.Cut(text, "=")
-		if !hasValue {
+		if !hasValue && name != "" { // one without a name is refused with the rest
 			if value, hasValue = os.LookupEnv(name); !hasValue {
 				continue
 			}

@@ -36,6 +36,10 @@ func usageError(_ context.Context, command *cli.Command, err error, _ bool) erro
 		like := didYouMean(dashes+flag, cli.SuggestFlag(command.Flags, flag, command.HideHelp))
 		return fmt.Errorf("there is no flag %s%s%s; see %s --help", dashes, flag, like, command.FullName())
 	}
+	if value, flag, ok := strings.Cut(err.Error(), " for flag -"); ok {
+		flag, _, _ = strings.Cut(flag, ":") // what follows speaks of Go
+		return fmt.Errorf("%s for --%s; see %s --help", value, flag, command.FullName())
+	}
 	return fmt.Errorf("%w; see %s --help", err, command.FullName())
 }
 

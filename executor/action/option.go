@@ -10,11 +10,15 @@ import (
 
 // ParseCacheFlag reads NAME=PATH[,OPT...], the text of --append-only and
 // --mutable. Options are separated by commas; a part without '=' continues the
-// value before it, so that publish=0,1,scope=global has two options. PATH may
+// value before it, so that publish=0,1,scope=global has two options; PATH holds
+// no comma, so that an option without a value is not taken for a part of it. PATH may
 // be missing (the name alone, or the name and options) when defaults, from the
 // configuration, have one.
 func ParseCacheFlag(mode, text string, defaults CacheSpec) (CacheSpec, error) {
 	parts := splitOptions(text)
+	if _, rest, ok := strings.Cut(parts[0], ","); ok {
+		return CacheSpec{}, fmt.Errorf("%w option %q of cache %q: it has no value; a path with a comma in it is given in a spec or in larder.toml", caches.ErrInvalid, rest, text)
+	}
 	name, path, hasPath := strings.Cut(parts[0], "=")
 	spec := defaults
 	spec.Name, spec.Mode = name, mode

@@ -25,7 +25,7 @@ func (a *attempt) judge() error {
 		return status.Exec
 	}
 	if t := status.Teardown; t != nil && !t.OK() {
-		warning := fmt.Sprintf("the tear-down command failed with exit code %d", t.ExitCode)
+		warning := "the tear-down command " + ending(*t)
 		if said := strings.TrimSpace(a.logs.said()); said != "" {
 			warning += ": " + said
 		}

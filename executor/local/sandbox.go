@@ -27,7 +27,7 @@ type SetupFailed struct {
 
 // Error gives how it ended and what it said.
 func (e *SetupFailed) Error() string {
-	text := fmt.Sprintf("the set-up command failed with exit code %d; the command was not run", e.Status.ExitCode)
+	text := "the set-up command " + ending(e.Status) + "; the command was not run"
 	if e.Status.Exec != nil {
 		text = fmt.Sprintf("the set-up command could not be started (%v); the command was not run", e.Status.Exec)
 	}
@@ -41,6 +41,14 @@ func (e *SetupFailed) Error() string {
 		text += "; it said:\n" + said
 	}
 	return text
+}
+
+// ending says how a step ended that failed.
+func ending(step sandbox.StepStatus) string {
+	if step.Signal != 0 {
+		return fmt.Sprintf("was ended by signal %d (%s)", step.Signal, step.Signal)
+	}
+	return fmt.Sprintf("failed with exit code %d", step.ExitCode)
 }
 
 // run starts the sandbox and waits until no process of the action is left.
