@@ -23,30 +23,39 @@ func (r *run) deliver(ctx context.Context, result *action.Result, outputs []dige
 	}
 	for _, output := range outputs {
 		dest := filepath.Join(root, output.Path)
-		if !staysInside(root, dest) {
-			return fmt.Errorf("hand over output %s: a symbolic link on its way leads out of %s; remove the link, or choose another place with --output-to", output.Path, root)
+		err := staysInside(root, dest)
+		if err == nil {
+			err = r.blobs.Export(ctx, output, dest)
 		}
-		if err := r.blobs.Export(ctx, output, dest); err != nil {
+		if err != nil {
 			return fmt.Errorf("hand over output %s: %w", output.Path, err)
 		}
 	}
 	return nil
 }
 
-// staysInside reports whether what is written to path, which is below root, ends
+// staysInside returns nil when what is written to path, which is below root, ends
 // up below root: an earlier output may have been a link that leads elsewhere.
-func staysInside(root, path string) bool {
+func staysInside(root, path string) error {
 	top, err := filepath.EvalSymlinks(root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // nothing is there that could lead away
+	}
 	if err != nil {
-		return errors.Is(err, fs.ErrNotExist) // nothing is there that could lead away
+		return fmt.Errorf("look at %s: %w; choose another place with --output-to", root, err)
 	}
 	for parent := filepath.Dir(path); len(parent) > len(root); parent = filepath.Dir(parent) {
 		real, err := filepath.EvalSymlinks(parent)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		relative, relErr := filepath.Rel(top, real)
-		return err == nil && relErr == nil && filepath.IsLocal(relative)
+		if err != nil {
+			return fmt.Errorf("look at %s: %w; choose another place with --output-to", parent, err)
+		}
+		if relative, err := filepath.Rel(top, real); err != nil || !filepath.IsLocal(relative) {
+			return fmt.Errorf("a symbolic link on its way leads out of %s; remove the link, or choose another place with --output-to", root)
+		}
+		return nil
 	}
-	return true
+	return nil
 }
