@@ -133,6 +133,8 @@ type Config struct {
 	// Binds and Overlays are mounted in order of the depth of their targets.
 	Binds    []Bind
 	Overlays []Overlay
+	// listsLayers has overlays mounted as Linux before 6.7 needs it. Later ones take both.
+	listsLayers bool
 	// Private is an existing host directory for this run alone, on a disk:
 	// /tmp and the home are made in it (tmp, home) and stay after the run for
 	// the caller to remove. When it is empty both are in memory, 256 MiB each. In a

@@ -69,7 +69,7 @@ func advices(stage string) map[syscall.Errno]string {
 		return map[syscall.Errno]string{syscall.EPERM: "/proc is partly hidden here, as in many containers; give the container an unmasked /proc (systempaths=unconfined)"}
 	case stageOverlay:
 		return map[syscall.Errno]string{
-			syscall.EINVAL: "overlays need Linux 6.7 or newer, at most 500 layers, an upper directory on a local file system that has user extended attributes, and an empty work directory that no other run has used",
+			syscall.EINVAL: "overlays need Linux 5.11 or newer, at most 500 layers (200 before Linux 6.7), an upper directory on a local file system that has user extended attributes, and an empty work directory that no other run has used",
 			syscall.EPERM:  "overlays in user namespaces need Linux 5.11 or newer",
 			syscall.ENODEV: "this kernel has no overlayfs; load the module (modprobe overlay)",
 			syscall.ENOENT: "a layer is missing",
@@ -106,7 +106,7 @@ func (e *SetupError) Advice() string {
 		}
 	}
 	if e.Errno == syscall.ENOSYS {
-		return "this needs Linux 6.7 or newer"
+		return "this needs Linux 5.12 or newer"
 	}
 	return ""
 }

@@ -15,6 +15,7 @@ const (
 	mountBind mountKind = iota
 	mountDevice
 	mountOverlay
+	mountListedOverlay // an overlay for a kernel that takes its layers in a list
 	mountTmpfs
 	mountProc
 	mountSealed // a part of /proc again, read-only
@@ -47,7 +48,7 @@ func (base tree) with(cfg *Config, f facts) tree {
 	t.mounts = append(slices.Clip(t.mounts), privateMounts(cfg)...)
 	t.bind(cfg.Binds, f)
 	for _, overlay := range cfg.Overlays {
-		t.mounts = append(t.mounts, overlayMount(overlay))
+		t.mounts = append(t.mounts, overlayMount(overlay, f))
 	}
 	t.arrange(f)
 	return t
@@ -84,14 +85,14 @@ func (t *tree) arrange(f facts) {
 }
 
 // overlayMount picks the cheapest mount that means the same as the overlay.
-func overlayMount(o Overlay) mount {
+func overlayMount(o Overlay, f facts) mount {
 	switch {
 	case len(o.Lowers) == 0:
 		return mount{kind: mountBind, target: o.Target, source: o.Upper, writable: true}
 	case len(o.Lowers) == 1 && o.Upper == "":
 		return mount{kind: mountBind, target: o.Target, source: o.Lowers[0]}
 	}
-	return mount{kind: mountOverlay, target: o.Target, overlay: o}
+	return mount{kind: f.overlayKind(&o), target: o.Target, overlay: o}
 }
 
 // resolve follows the symbolic links of the root itself, so that a target

@@ -11,10 +11,24 @@ import (
 	"testing"
 )
 
-func TestOverlayTakesChanges(t *testing.T) {
+// eachWay runs a test with overlays as this kernel wants them, and as one before
+// Linux 6.7 does.
+func eachWay(t *testing.T, test func(*testing.T, func(...Overlay) func(*Config))) {
 	requireOverlay(t)
+	for name, listed := range map[string]bool{"one by one": false, "in a list": true} {
+		t.Run(name, func(t *testing.T) {
+			test(t, func(overlays ...Overlay) func(*Config) {
+				return func(cfg *Config) { cfg.Overlays, cfg.listsLayers = overlays, listed }
+			})
+		})
+	}
+}
+
+func TestOverlayTakesChanges(t *testing.T) { eachWay(t, overlayTakesChanges) }
+
+func overlayTakesChanges(t *testing.T, mounted func(...Overlay) func(*Config)) {
 	o := overlay(t, map[string]string{"kept": "old", "changed": "old", "removed": "old"})
-	shell(t, "cat *; echo new >changed; rm removed; mkdir d; echo new >d/made; ls", func(cfg *Config) { cfg.Overlays = []Overlay{o} }).
+	shell(t, "cat *; echo new >changed; rm removed; mkdir d; echo new >d/made; ls", mounted(o)).
 		want(t, 0, "oldoldoldchanged\nd\nkept")
 	for name, want := range map[string]string{"kept": "", "changed": "new\n", "d/made": "new\n"} {
 		text, err := os.ReadFile(filepath.Join(o.Upper, name))
@@ -27,8 +41,9 @@ func TestOverlayTakesChanges(t *testing.T) {
 	}
 }
 
-func TestManyLayersTheTopmostFirst(t *testing.T) {
-	requireOverlay(t)
+func TestManyLayersTheTopmostFirst(t *testing.T) { eachWay(t, manyLayersTheTopmostFirst) }
+
+func manyLayersTheTopmostFirst(t *testing.T, mounted func(...Overlay) func(*Config)) {
 	o := overlay(t, nil)
 	o.Lowers = nil
 	dir := t.TempDir()
@@ -39,11 +54,12 @@ func TestManyLayersTheTopmostFirst(t *testing.T) {
 		write(t, filepath.Join(layer, fmt.Sprint("own", i)), "")
 		o.Lowers = append(o.Lowers, layer)
 	}
-	shell(t, "cat top; echo; ls | wc -l", func(cfg *Config) { cfg.Overlays = []Overlay{o} }).want(t, 0, "0\n121")
+	shell(t, "cat top; echo; ls | wc -l", mounted(o)).want(t, 0, "0\n121")
 }
 
-func TestLayersWithDifficultNames(t *testing.T) {
-	requireOverlay(t)
+func TestLayersWithDifficultNames(t *testing.T) { eachWay(t, layersWithDifficultNames) }
+
+func layersWithDifficultNames(t *testing.T, mounted func(...Overlay) func(*Config)) {
 	for _, name := range []string{"a,b", "a:b", `a\b`, `\\,:`, "a b", "ü", strings.Repeat("long/", 60)} {
 		t.Run(name[:min(len(name), 9)], func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), name)
@@ -55,7 +71,7 @@ func TestLayersWithDifficultNames(t *testing.T) {
 			}
 			write(t, filepath.Join(o.Lowers[0], "file"), "text")
 			write(t, filepath.Join(o.Lowers[1], "other"), "text")
-			shell(t, "cat file other; echo >made", func(cfg *Config) { cfg.Overlays = []Overlay{o} }).want(t, 0, "texttext")
+			shell(t, "cat file other; echo >made", mounted(o)).want(t, 0, "texttext")
 			if _, err := os.Stat(filepath.Join(o.Upper, "made")); err != nil {
 				t.Error(err)
 			}
@@ -66,16 +82,13 @@ func TestLayersWithDifficultNames(t *testing.T) {
 	}
 }
 
-func TestOverlaysWithoutAnUpperOrALower(t *testing.T) {
-	requireOverlay(t)
+func TestOverlaysWithoutAnUpperOrALower(t *testing.T) { eachWay(t, overlaysWithoutAnUpperOrALower) }
+
+func overlaysWithoutAnUpperOrALower(t *testing.T, mounted func(...Overlay) func(*Config)) {
 	one, two, upper := t.TempDir(), t.TempDir(), t.TempDir()
 	write(t, filepath.Join(one, "a"), "1")
 	write(t, filepath.Join(two, "b"), "2")
-	mounts := func(cfg *Config) {
-		cfg.Overlays = []Overlay{
-			{Target: "/one", Lowers: []string{one}}, {Target: "/both", Lowers: []string{one, two}}, {Target: "/upper", Upper: upper},
-		}
-	}
+	mounts := mounted(Overlay{Target: "/one", Lowers: []string{one}}, Overlay{Target: "/both", Lowers: []string{one, two}}, Overlay{Target: "/upper", Upper: upper})
 	shell(t, "cat /one/a /both/a /both/b; echo >/upper/made; for d in one both; do echo 2>/dev/null >/$d/x || echo; done", mounts).want(t, 0, "112")
 	if _, err := os.Stat(filepath.Join(upper, "made")); err != nil {
 		t.Error(err)

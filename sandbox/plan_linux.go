@@ -329,6 +329,9 @@ func (t *table) make(m *mount) {
 	case mountOverlay:
 		t.at(stageOverlay, m.target)
 		t.makeOverlay(&m.overlay)
+	case mountListedOverlay:
+		t.at(stageOverlay, m.target)
+		t.makeListedOverlay(&m.overlay)
 	}
 }
 
@@ -365,60 +368,6 @@ func (t *table) create(attributes int) {
 	t.call(unix.SYS_FSMOUNT, regContext.operand(), num(unix.FSMOUNT_CLOEXEC), num(attributes)).into(regMount)
 	t.close(regContext)
 }
-
-// makeOverlay gives the layers one by one: a list in one option is cut off
-// without a word when it is long.
-//
-// Where the upper file system has no user attributes the kernel mounts all the
-// same, and fails later, when a directory is made again where one was. So an
-// attribute is tried first, on the work directory, which goes after the run.
-func (t *table) makeOverlay(o *Overlay) {
-	if o.Upper != "" {
-		t.call(unix.SYS_SETXATTR, t.text(o.Work), t.text("user.larder"), t.text("1"), num(1), num(0))
-	}
-	t.call(unix.SYS_FSOPEN, t.text("overlay"), num(unix.FSOPEN_CLOEXEC)).into(regContext)
-	for _, lower := range o.Lowers {
-		t.layer("lowerdir+", lower)
-	}
-	if o.Upper != "" {
-		t.layer("upperdir", o.Upper)
-		t.layer("workdir", o.Work)
-		t.flag("volatile")
-	}
-	t.flag("userxattr")
-	// A layer may still be the upper one of a sandbox that is just going.
-	t.option("index", "off")
-	t.at(stageOverlay, t.path)
-	t.create(unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV)
-}
-
-func (t *table) flag(name string) {
-	t.call(unix.SYS_FSCONFIG, regContext.operand(), num(unix.FSCONFIG_SET_FLAG), t.text(name), num(0), num(0))
-}
-
-// longestOption is what fsconfig takes as a string, without its end.
-const longestOption = 255
-
-// layer names one directory of an overlay: by its path, or, when that is too
-// long for the kernel, by a link to it that /proc has for an open file.
-func (t *table) layer(option, directory string) {
-	name := directory
-	if option != "lowerdir+" {
-		name = strings.ReplaceAll(name, `\`, `\\`) // these two options are unescaped once
-	}
-	if len(name) <= longestOption {
-		t.option(option, name)
-		return
-	}
-	t.call(unix.SYS_OPENAT, atCWD, t.text(directory), num(unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC)).into(regFile)
-	t.call(unix.SYS_DUP3, regFile.operand(), num(longLayer), num(unix.O_CLOEXEC))
-	t.option(option, fmt.Sprintf("/proc/self/fd/%d", longLayer))
-	t.call(unix.SYS_CLOSE, num(longLayer))
-	t.close(regFile)
-}
-
-// longLayer is a descriptor number that nothing else uses.
-const longLayer = 99
 
 // enterRoot makes the new root the only one. Both have the same name for the
 // moment of the exchange, so that no place for the old one is needed.

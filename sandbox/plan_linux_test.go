@@ -20,7 +20,7 @@ func planned(t testing.TB, cfg Config) *program {
 	if cfg.Args == nil {
 		cfg.Args = []string{"/command"}
 	}
-	f := facts{uid: 1234, gid: 4321, openFiles: 5000, files: map[string]bool{"/file": true}, real: map[string]string{}}
+	f := facts{uid: 1234, gid: 4321, openFiles: 5000, files: map[string]bool{"/file": true}, real: map[string]string{}, isListed: cfg.listsLayers}
 	for _, bind := range cfg.Binds {
 		f.real[bind.Source] = bind.Source
 	}
@@ -89,6 +89,41 @@ func TestPlanOfAnOverlay(t *testing.T) {
 	want := []string{"lowerdir+|/l1", "lowerdir+|/l2", `upperdir|/u\\p`, "workdir|/w", "volatile", "userxattr", "index|off"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestPlanOfAListedOverlay(t *testing.T) {
+	p := planned(t, Config{Overlays: []Overlay{{Target: "/build", Lowers: []string{"/l1", "/l:2"}, Upper: `/u\p`, Work: "/w"}}, listsLayers: true})
+	const at = "/proc/self/fd/"
+	want := stageOverlay + "|overlay|/l:2|overlay|lowerdir=" + at + "99:" + at + "100,userxattr,index=off,volatile,upperdir=" + at + "101,workdir=" + at + "102"
+	if got := words(p, unix.SYS_MOUNT); !slices.Equal(got, []string{want}) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	for _, line := range words(p, unix.SYS_FSCONFIG) {
+		if strings.HasPrefix(line, stageOverlay) {
+			t.Errorf("an overlay is configured besides: %s", line)
+		}
+	}
+}
+
+// What mount takes is a page; the kernel cuts off the rest and mounts what is left.
+func TestListThatIsTooLong(t *testing.T) {
+	for layers, want := range map[int]mountKind{200: mountListedOverlay, 300: mountOverlay} {
+		o := Overlay{Lowers: slices.Repeat([]string{"/l"}, layers)}
+		if got := (facts{isListed: true}).overlayKind(&o); got != want {
+			t.Errorf("%d layers: got kind %d, want %d, for a list of %d bytes", layers, got, want, len(listOf(&o)))
+		}
+	}
+}
+
+func TestKernelReleases(t *testing.T) {
+	for release, want := range map[string]bool{
+		"6.1.0-56-cloud-amd64": true, "5.15.0": true, "6.6-rc1": true, "6.6": true, "4.18.0-1.el8": true,
+		"6.7.0": false, "6.12.107+deb13": false, "6.18": false, "7.0.1": false, "": false, "odd": false, "6.x": false,
+	} {
+		if got := isBefore(release, 6, 7); got != want {
+			t.Errorf("%q is before 6.7: %v", release, got)
+		}
 	}
 }
 

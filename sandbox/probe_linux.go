@@ -18,13 +18,7 @@ import (
 // Probe looks at what this machine offers to this user. It makes a sandbox to
 // find out, and leaves nothing behind.
 func Probe() Capabilities {
-	c := Capabilities{Seccomp: hasSeccomp(), MountAPI: hasMountAPI(), Groups: groups()}
-	var name unix.Utsname
-	if unix.Uname(&name) == nil {
-		c.Kernel = unix.ByteSliceToString(name.Release[:])
-	}
-	c.Namespaces = Namespaced()
-	return c
+	return Capabilities{Kernel: kernelRelease(), Namespaces: Namespaced(), Seccomp: hasSeccomp(), MountAPI: hasMountAPI(), Groups: groups()}
 }
 
 // Namespaced makes a sandbox of namespaces and ends it, and says why not when that

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -26,6 +27,7 @@ type facts struct {
 	masked    []string          // parts of /proc that are empty
 	sealed    []string          // parts of /proc that stay read-only where /proc is not
 	group     *cgroup.Group     // of the run; nil when it needs none
+	isListed  bool              // the kernel takes the layers of an overlay in a list only
 }
 
 // surveyHost looks at the host for what every run of the view of cfg needs.
@@ -37,6 +39,7 @@ func surveyHost(cfg *Config) (facts, error) {
 		return facts{}, fmt.Errorf("sandbox: read the limit of open files: %w", err)
 	}
 	f.openFiles = limit.Max
+	f.isListed = isBefore(kernelRelease(), 6, 7)
 	if cfg.Isolation == Directory {
 		return f, nil
 	}
@@ -49,6 +52,25 @@ func surveyHost(cfg *Config) (facts, error) {
 		f.seal("/proc")
 	}
 	return f, f.sources(cfg.View.Binds)
+}
+
+// kernelRelease is the release of the running kernel, such as "6.18.0", or "".
+func kernelRelease() string {
+	var name unix.Utsname
+	if unix.Uname(&name) != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(name.Release[:])
+}
+
+// isBefore reports whether a release is older than a version; one that cannot be read
+// is not.
+func isBefore(release string, major, minor int) bool {
+	first, rest, _ := strings.Cut(release, ".")
+	second := rest[:len(rest)-len(strings.TrimLeft(rest, "0123456789"))]
+	isMajor, err := strconv.Atoi(first)
+	isMinor, other := strconv.Atoi(second)
+	return err == nil && other == nil && (isMajor < major || isMajor == major && isMinor < minor)
 }
 
 // apart gives facts that one run may add to.
@@ -88,6 +110,7 @@ func (f *facts) seal(proc string) {
 
 // surveyRun looks for what cfg names itself, and makes the private directories.
 func (f *facts) surveyRun(cfg *Config) error {
+	f.isListed = f.isListed || cfg.listsLayers
 	if err := f.sources(cfg.Binds); err != nil {
 		return err
 	}

@@ -112,7 +112,7 @@ func (i importance) to(f finding) finding {
 func kernelFinding(offered sandbox.Capabilities) finding {
 	f := finding{What: "kernel", OK: offered.MountAPI, Detail: cmp.Or(offered.Kernel, runtime.GOOS)}
 	if !f.OK {
-		f.Advice = "namespaces need the new mount calls of Linux 6.7 or newer"
+		f.Advice = "namespaces need the new mount calls of Linux 5.12 or newer"
 	}
 	return f
 }
