@@ -39,8 +39,10 @@ func newDelta(outcome *Outcome, changes []layers.Change, rule func(*delta, layer
 	return d
 }
 
+// sort puts what is kept in the place of what was found: each change is kept once at
+// most, and after it was looked at.
 func (d *delta) sort(changes []layers.Change, rule func(*delta, layers.Change)) {
-	d.kept = make([]layers.Change, 0, len(changes))
+	d.kept = changes[:0]
 	for _, change := range changes {
 		if d.lost == "" || !strings.HasPrefix(change.Path, d.lost+"/") {
 			rule(d, change)
