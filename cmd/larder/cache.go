@@ -67,7 +67,7 @@ func cacheRollback(ctx context.Context, command *cli.Command) error {
 		return fmt.Errorf("%w; larder cache history %s lists those that there are", err, command.Args().First())
 	}
 	if err != nil {
-		return err
+		return advised(err)
 	}
 	_, err = fmt.Printf("%s is at generation %s again, as %s\n", row.Ref, command.Args().Get(1), made.ID)
 	return err

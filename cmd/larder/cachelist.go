@@ -12,6 +12,7 @@ import (
 	"larder/caches"
 	"larder/caches/named"
 	"larder/caches/payload"
+	"larder/executor"
 )
 
 func cacheListCommand() *cli.Command {
@@ -73,7 +74,7 @@ func describeRow(row named.Row) cacheRow {
 		described.Repository = row.Ref.Scope.Detail()
 	}
 	if row.Problem != nil {
-		described.Problem = row.Problem.Error()
+		described.Problem = executor.OneLine(row.Problem)
 	}
 	return described
 }
@@ -84,7 +85,7 @@ func describePayload(row payload.Row) cacheRow {
 		Copied: row.Copied, LastUsed: row.LastUsed, ID: row.ID,
 	}
 	if row.Problem != nil {
-		described.Problem = row.Problem.Error()
+		described.Problem = executor.OneLine(row.Problem)
 	}
 	return described
 }

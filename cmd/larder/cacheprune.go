@@ -110,7 +110,7 @@ func prune(ctx context.Context, shop *workshop, limits upkeep.Limits, show *prun
 	report, err := work(ctx, limits, show.item)
 	reportProblems(report.Problems)
 	if err != nil {
-		return err
+		return advised(err)
 	}
 	return show.end(report)
 }

@@ -75,8 +75,10 @@ func (w *workshop) remove(ctx context.Context, format, pattern string) error {
 	for _, row := range copies.Skipped {
 		report.kept(describePayload(row), "it is in use or being copied; try again later")
 	}
-	err = errors.Join(err, copiesErr, report.print(format))
-	if err != nil {
+	if err = errors.Join(err, copiesErr); err != nil {
+		return errors.Join(advised(err), report.print(format))
+	}
+	if err := report.print(format); err != nil {
 		return err
 	}
 	return allInUse(len(report.Removed), len(report.Kept))

@@ -244,7 +244,7 @@ func cacheCompact(ctx context.Context, command *cli.Command) error {
 		err = durable
 	}
 	if err != nil {
-		return err
+		return advised(err)
 	}
 	if err := shop.printCompacted(before); err != nil {
 		return err

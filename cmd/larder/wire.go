@@ -52,6 +52,15 @@ func openWorkshop(command *cli.Command, root string) (*workshop, error) {
 	return shop, err
 }
 
+// advised adds what a person can do to a fault of the store, as when its disk is
+// read-only. err is of work on nothing but the store.
+func advised(err error) error {
+	if !caches.IsFault(err) {
+		return err
+	}
+	return fmt.Errorf("%w; %s", err, caches.FaultAdvice(err))
+}
+
 // openForRun is openWorkshop for a run, which goes on without the store when its
 // disk is full, broken or closed to the user.
 func openForRun(command *cli.Command, root string) (*workshop, error) {
