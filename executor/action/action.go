@@ -224,12 +224,8 @@ func (v *validator) overlaps(action *Action) {
 // placedTwice: an output is moved into the store as a whole, so another one
 // inside it would be gone; of two trees at one place only one would be seen.
 func (v *validator) placedTwice(action *Action) {
-	for i, output := range action.Outputs {
-		for _, other := range action.Outputs[i+1:] {
-			if output.Overlaps(other) {
-				v.refuse("outputs %s and %s: one lies inside the other and comes with it; leave the inner one out", output, other)
-			}
-		}
+	for _, pair := range nested(action.Outputs) {
+		v.refuse("outputs %s and %s: one lies inside the other and comes with it; leave the inner one out", pair[0], pair[1])
 	}
 	for i, tree := range action.Trees {
 		for _, other := range action.Trees[i+1:] {

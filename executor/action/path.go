@@ -41,6 +41,25 @@ func ParsePath(what, text string) (Path, error) {
 // String returns the path with slashes, relative to /build.
 func (p Path) String() string { return p.text }
 
+// nested lists each of paths that is another one again, or inside of one, with the
+// nearest of those that it is inside of, the one that came first in front. It takes
+// time in proportion to the paths and their depth: a build tool may declare thousands.
+func nested(paths []Path) (pairs [][2]Path) {
+	first := make(map[string]int, len(paths))
+	for i := len(paths) - 1; i >= 0; i-- {
+		first[paths[i].text] = i
+	}
+	for i, inner := range paths {
+		for around := inner.text; around != ""; around = around[:max(strings.LastIndexByte(around, '/'), 0)] {
+			if k, is := first[around]; is && k != i {
+				pairs = append(pairs, [2]Path{paths[min(i, k)], paths[max(i, k)]})
+				break
+			}
+		}
+	}
+	return pairs
+}
+
 // Overlaps reports whether the two are the same or one is inside the other.
 func (p Path) Overlaps(other Path) bool {
 	return p == other || strings.HasPrefix(p.text, other.text+"/") || strings.HasPrefix(other.text, p.text+"/")
