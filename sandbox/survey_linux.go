@@ -39,10 +39,10 @@ func surveyHost(cfg *Config) (facts, error) {
 		return facts{}, fmt.Errorf("sandbox: read the limit of open files: %w", err)
 	}
 	f.openFiles = limit.Max
-	f.isListed = isBefore(kernelRelease(), 6, 7)
 	if cfg.Isolation == Directory {
 		return f, nil
 	}
+	f.isListed = isBefore(kernelRelease(), 6, 7)
 	if cfg.Network == NetworkHost {
 		f.view = networkView()
 	}

@@ -180,7 +180,8 @@ func (m *meter) problem(path string, err error) {
 // kernel makes for an overlay. Root alone may look into it, and what it holds is
 // there for moments.
 func isOfOverlayfs(path string) bool {
-	return strings.HasSuffix(path, "/work/work")
+	const work = "work"
+	return filepath.Base(path) == work && filepath.Base(filepath.Dir(path)) == work
 }
 
 // tree measures path and all below it.

@@ -45,6 +45,9 @@ func (p Path) String() string { return p.text }
 // nearest of those that it is inside of, the one that came first in front. It takes
 // time in proportion to the paths and their depth: a build tool may declare thousands.
 func nested(paths []Path) (pairs [][2]Path) {
+	if len(paths) < 2 {
+		return nil // as in most actions, of which a build has thousands
+	}
 	first := make(map[string]int, len(paths))
 	for i := len(paths) - 1; i >= 0; i-- {
 		first[paths[i].text] = i
