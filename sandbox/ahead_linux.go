@@ -19,6 +19,7 @@ type Ahead struct {
 	box    *box
 	limits guard
 	pool   *Pool     // that it came from, or nil
+	keeper *keeper   // that made it, or nil
 	since  time.Time // when that began it
 	taken  bool      // from the pool
 }
@@ -76,13 +77,13 @@ func (a *Ahead) Close() {
 
 // leave gives up the sandbox as it is.
 func (a *Ahead) leave() {
-	b := a.box
-	a.box = nil
+	b, k := a.box, a.keeper
+	a.box, a.keeper = nil, nil
 	if a.pool == nil {
 		b.leave()
 		return
 	}
-	a.pool.leaves(b, a.plan)
+	a.pool.leaves(b, a.plan, k)
 }
 
 // finish tells the pool that this one is not used any more.
@@ -156,6 +157,10 @@ func (a *Ahead) run(ctx context.Context, cfg Config, began int64) (Status, error
 func (a *Ahead) end() (isStuck bool, err error) {
 	b := a.box
 	a.box = nil
+	if a.keeper != nil {
+		a.pool.dismiss(a.keeper)
+		a.keeper = nil
+	}
 	return b.close()
 }
 

@@ -10,7 +10,8 @@
 // a minimal /dev, a private /tmp, an empty writable home, and made-up user and
 // host names. Process 1 of the sandbox, which has the memory of the caller, is
 // out of sight. User, mount, pid, ipc and uts namespaces are always its own, the
-// network one unless [NetworkHost] is asked for. It has no capabilities, can
+// network one unless [NetworkHost] is asked for; those of a [Pool] have the user and the
+// network namespace after one another. It has no capabilities, can
 // gain no privileges, and a seccomp filter refuses the system calls that only
 // serve to break out. All of this holds for root as well.
 //

@@ -40,15 +40,15 @@ func entryOf(function func(*memory, *orders)) uintptr {
 	return **(**uintptr)(unsafe.Pointer(&function))
 }
 
-// fork starts process 1 of a new sandbox. With CLONE_VM it shares the memory of the
+// fork starts process 1 of a new sandbox, or a keeper, in main. With CLONE_VM it shares the memory of the
 // caller: a copy costs the caller a page fault for each page that it writes to while
 // process 1 is there. It uses nothing of it but the code and the arena of p, in which
 // its stack is as well. All signals are blocked in it.
 //
 //go:norace
 //go:nocheckptr
-func fork(p *program, flags uintptr) (int, syscall.Errno) {
-	entry := entryOf(processOne)
+func fork(p *program, main func(*memory, *orders), flags uintptr) (int, syscall.Errno) {
+	entry := entryOf(main)
 	beforeFork()
 	pid := cloneOnto(flags, p.stack, entry, p.memory, p.orders)
 	afterFork()

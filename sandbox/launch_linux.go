@@ -26,6 +26,14 @@ type box struct {
 // part of a millisecond for namespaces, so process 1 makes most of its own itself,
 // and nobody waits: what it is to do can be sent already.
 func launch(cfg *Config, p *program) (*box, error) {
+	return connected(p, func(control uintptr) (int, syscall.Errno) {
+		p.memory.regs[int(regGiven)+fdControl] = control
+		return fork(p, processOne, cloneFlags(cfg))
+	})
+}
+
+// connected has a process born that works in p, and lends it one end of a connection.
+func connected(p *program, born func(control uintptr) (pid int, errno syscall.Errno)) (*box, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: connect to process 1: %w", err)
@@ -40,8 +48,7 @@ func launch(cfg *Config, p *program) (*box, error) {
 		unix.Close(pair[0])
 		return nil, fmt.Errorf("sandbox: connect to process 1: %w", err)
 	}
-	p.memory.regs[int(regGiven)+fdControl] = uintptr(control)
-	pid, errno := fork(p, cloneFlags(cfg))
+	pid, errno := born(uintptr(control))
 	unix.Close(control)
 	if errno != 0 {
 		unix.Close(pair[0])
@@ -61,9 +68,9 @@ func cloneFlags(cfg *Config) uintptr {
 
 // ownNamespaces are those that process 1 makes itself. The clone would hold up the
 // caller for them, with all signals blocked and with copies of all its open files.
-func ownNamespaces(cfg *Config) int {
+func (p *program) ownNamespaces(cfg *Config) int {
 	flags := unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS
-	if cfg.Network == NetworkNone {
+	if cfg.Network == NetworkNone && !p.kept {
 		flags |= unix.CLONE_NEWNET
 	}
 	return flags

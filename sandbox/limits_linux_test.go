@@ -66,7 +66,7 @@ func TestMemoryBomb(t *testing.T) {
 }
 
 func TestMemoryOfAllProcessesTogether(t *testing.T) {
-	breakLimit(t, LimitMemory, `for i in 1 2 3 4 5 6; do (x=$(head -c 8M /dev/zero | tr "\\0" x); sleep 15; :) & done; wait`,
+	breakLimit(t, LimitMemory, `for i in 1 2 3 4 5 6; do (x=$(head -c 8M /dev/zero | tr "\\0" x); sleep 100; :) & done; wait`,
 		func(cfg *Config) { cfg.Limits.Memory = 48 << 20 })
 }
 

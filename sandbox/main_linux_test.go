@@ -38,6 +38,8 @@ func helpers() map[string]func([]string) error {
 	return map[string]func([]string) error{
 		"attempt":   attemptCall,
 		"connect":   attemptConnect,
+		"hold":      holdSocket,
+		"networks":  noNetworks,
 		"reach":     attemptReach,
 		"ready":     waitReady,
 		"send":      attemptSend,

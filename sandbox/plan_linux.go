@@ -60,18 +60,23 @@ func (p *program) leaveNamespaces(cfg *Config) {
 	}
 	t := &table{arena: p.arena}
 	t.at(stageClone, "")
-	t.call(unix.SYS_UNSHARE, num(ownNamespaces(cfg)))
+	t.call(unix.SYS_UNSHARE, num(p.ownNamespaces(cfg)))
 	p.setup, p.orders.apart = t.steps, t.calls(t.steps)
 }
 
 // planApart is the first part for namespaces.
 func (t *table) planApart(cfg *Config, f facts, p *program) {
-	t.mapUser(f)
+	if !p.kept {
+		t.mapUser(f)
+	}
 	t.holdNothing()
 	t.makeRoot(p.made, &p.root)
 	t.mountPoints(p.made, nil, p.placed)
 	t.mountAll(nil, p.placed)
 	t.nameHost(cfg)
+	if cfg.Network == NetworkNone && !p.kept {
+		t.bringUpLoopback()
+	}
 	t.dropBounds()
 }
 
@@ -381,13 +386,14 @@ func (t *table) enterRoot() {
 	t.close(regRoot)
 }
 
-// nameHost gives the host its name and, where it is alone, its loopback.
+// nameHost gives the host its name.
 func (t *table) nameHost(cfg *Config) {
 	t.at("set the host name", cfg.hostname())
 	t.call(unix.SYS_SETHOSTNAME, t.text(cfg.hostname()), num(len(cfg.hostname())))
-	if cfg.Network == NetworkHost {
-		return
-	}
+}
+
+// bringUpLoopback gives a network namespace all that it has.
+func (t *table) bringUpLoopback() {
 	t.at(stageNetwork, "")
 	request := make([]byte, 40) // struct ifreq: a name of 16 bytes, then the flags
 	copy(request, "lo")

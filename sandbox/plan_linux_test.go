@@ -144,8 +144,15 @@ func TestPlanOfTheNetwork(t *testing.T) {
 	if n := len(words(planned(t, Config{Network: NetworkHost}), unix.SYS_SOCKET)); n != 0 {
 		t.Errorf("host network: %d sockets", n)
 	}
-	if ownNamespaces(&Config{})&unix.CLONE_NEWNET == 0 || ownNamespaces(&Config{Network: NetworkHost})&unix.CLONE_NEWNET != 0 {
-		t.Error("the network namespace is made in the wrong case")
+	for _, c := range []struct {
+		kept    bool
+		network Network
+		want    bool
+	}{{false, NetworkNone, true}, {false, NetworkHost, false}, {true, NetworkNone, false}} {
+		p := program{kept: c.kept}
+		if made := p.ownNamespaces(&Config{Network: c.network})&unix.CLONE_NEWNET != 0; made != c.want {
+			t.Errorf("%+v: process 1 makes a network namespace: %v", c, made)
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ func (t *table) planStages(cfg *Config, f facts, p *program) {
 		child.enterGroup(f.group)
 		child.at(stageChild, args[0])
 		child.planProcess(cfg, p.memory, stage)
-		child.limit(cfg.Limits, f.group, f.openFiles)
+		child.limit(cfg.Limits, f, p.besides())
 		child.unblockSignals()
 		if cloned(f.group) {
 			child.filterCalls(cfg, p.orders.filter)
@@ -69,19 +69,29 @@ func (t *table) unblockSignals() {
 	t.call(unix.SYS_RT_SIGPROCMASK, num(unix.SIG_SETMASK), mask, num(0), size)
 }
 
-// limit sets resource limits. The Go runtime has raised the number of open
-// files for itself; programs get the customary one back, and may raise it.
-func (t *table) limit(l Limits, group *cgroup.Group, openFiles uint64) {
+// besides counts the processes in the user namespace of the sandbox that are not
+// those of a stage: process 1, and its keeper.
+func (p *program) besides() uint64 {
+	if p.kept {
+		return 2
+	}
+	return 1
+}
+
+// limit sets resource limits, beside so many processes that count and are not
+// meant. The Go runtime has raised the number of open files for itself; programs
+// get the customary one back, and may raise it.
+func (t *table) limit(l Limits, f facts, besides uint64) {
 	seconds := uint64((l.CPUTime + time.Second - 1) / time.Second)
 	memory, processes := l.Memory, l.Processes
-	if group.Holds(cgroup.Memory) {
+	if f.group.Holds(cgroup.Memory) {
 		memory = 0
 	}
-	if processes++; processes == 1 || group.Holds(cgroup.Processes) { // process 1 counts
+	if processes += besides; processes == besides || f.group.Holds(cgroup.Processes) {
 		processes = 0
 	}
 	t.setLimit(unix.RLIMIT_CORE, unix.Rlimit{})
-	t.setLimit(unix.RLIMIT_NOFILE, unix.Rlimit{Cur: min(customaryFiles, openFiles), Max: openFiles})
+	t.setLimit(unix.RLIMIT_NOFILE, unix.Rlimit{Cur: min(customaryFiles, f.openFiles), Max: f.openFiles})
 	for _, limit := range []struct {
 		resource   int
 		soft, hard uint64

@@ -16,6 +16,11 @@ import (
 // nobody takes goes after [PoolIdle], and all with Close, or with the caller, however
 // that ends. It may be used by many goroutines.
 //
+// The user and the network namespace of one that ran and is gone serve the next, and
+// never two at a time, where neither the network of the host nor user namespaces were
+// asked for, no packet was sent, and no socket is left. What can be told is how many
+// sockets were opened before, which the kernel counts in /proc/net.
+//
 // What the host shows is looked at anew when the last look is older than PoolIdle,
 // so a sandbox may show small files of /etc as they were twice that ago.
 type Pool struct {
@@ -32,6 +37,7 @@ type Pool struct {
 	base     *base      // what they are made from; nil when it is not known
 	looked   time.Time  // when that was found
 	programs []*program // to be used again
+	keepers  []*keeper  // that wait for a sandbox, the longest first
 	leaving  []leaver
 	timer    *time.Timer
 	closed   bool
@@ -46,8 +52,9 @@ const tendEvery = PoolIdle / 20
 
 // leaver is a sandbox whose process 1 is on its way out.
 type leaver struct {
-	pid  int
-	plan *program
+	pid    int
+	plan   *program
+	keeper *keeper // that made it, if any
 }
 
 // base is what all sandboxes of a pool have in common, as of one look at the host.
@@ -102,11 +109,57 @@ func (p *Pool) begin() (*Ahead, error) {
 		return nil, err
 	}
 	a := &Ahead{cfg: of.cfg, facts: of.facts.apart(), plan: plan, pool: p, since: time.Now()}
-	if a.box, err = launch(&of.cfg, plan); err != nil {
+	if plan.kept {
+		a.box, a.keeper, err = p.launchKept(of, plan)
+	} else {
+		a.box, err = launch(&of.cfg, plan)
+	}
+	if err != nil {
 		plan.arena.free()
 		return nil, err
 	}
 	return a, nil
+}
+
+// launchKept has process 1 made by a keeper that waits, or else by a new one.
+func (p *Pool) launchKept(of *base, plan *program) (*box, *keeper, error) {
+	if waiting := p.keeper(); waiting != nil {
+		if made, err := waiting.launch(plan); err == nil {
+			return made, waiting, nil
+		}
+		p.dismiss(waiting) // somebody may have ended it
+	}
+	k, err := newKeeper(of.facts)
+	if err != nil {
+		return nil, nil, err
+	}
+	made, err := k.launch(plan)
+	if err != nil {
+		p.dismiss(k)
+		return nil, nil, err
+	}
+	return made, k, nil
+}
+
+// keeper gives the keeper that was used last.
+func (p *Pool) keeper() *keeper {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.keepers) == 0 {
+		return nil
+	}
+	last := len(p.keepers) - 1
+	k := p.keepers[last]
+	p.keepers = p.keepers[:last]
+	return k
+}
+
+// dismiss ends a keeper.
+func (p *Pool) dismiss(k *keeper) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.leaving = append(p.leaving, k.close())
+	p.wind()
 }
 
 // present gives the base, made anew when it has become old.
@@ -161,6 +214,7 @@ func (p *Pool) program(of *base) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
+	plan.kept = isKept(&of.cfg)
 	plan.leaveNamespaces(&of.cfg)
 	plan.planBase(&of.cfg, of.facts, nil)
 	if err := plan.fits(); err != nil {
@@ -200,7 +254,7 @@ func (p *Pool) refill() {
 		switch {
 		case err != nil: // which whoever needs a sandbox will be told
 		case p.closed:
-			p.leave(a.box, a.plan)
+			p.leave(a.box, a.plan, a.keeper)
 		default:
 			p.ready = append(p.ready, a)
 			p.wind()
@@ -216,15 +270,15 @@ func (p *Pool) done() {
 }
 
 // leaves is [box.leave] for a sandbox of the pool, whose program serves again.
-func (p *Pool) leaves(b *box, plan *program) {
+func (p *Pool) leaves(b *box, plan *program, k *keeper) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.leave(b, plan)
+	p.leave(b, plan, k)
 }
 
-func (p *Pool) leave(b *box, plan *program) {
+func (p *Pool) leave(b *box, plan *program, k *keeper) {
 	b.conn.Close()
-	p.leaving = append(p.leaving, leaver{b.pid, plan})
+	p.leaving = append(p.leaving, leaver{b.pid, plan, k})
 	p.wind()
 }
 
@@ -242,11 +296,15 @@ func (p *Pool) tend() {
 	p.timer = nil
 	old := time.Now().Add(-PoolIdle)
 	for len(p.ready) > 0 && (p.closed || p.ready[0].since.Before(old)) {
-		p.leave(p.ready[0].box, p.ready[0].plan)
+		p.leave(p.ready[0].box, p.ready[0].plan, p.ready[0].keeper)
 		p.ready = slices.Delete(p.ready, 0, 1)
 	}
 	p.reap()
-	if len(p.ready)+len(p.leaving) > 0 {
+	for len(p.keepers) > 0 && (p.closed || p.keepers[0].since.Before(old)) {
+		p.leaving = append(p.leaving, p.keepers[0].close())
+		p.keepers = slices.Delete(p.keepers, 0, 1)
+	}
+	if len(p.ready)+len(p.leaving)+len(p.keepers) > 0 {
 		p.wind()
 	} else if p.running == 0 {
 		p.forget()
@@ -257,10 +315,14 @@ func (p *Pool) tend() {
 // reap takes leave of each process 1 that has ended. Nobody waits for one: a wait
 // costs a thread of its own.
 func (p *Pool) reap() {
+	var used []*keeper
 	p.leaving = slices.DeleteFunc(p.leaving, func(l leaver) bool {
 		pid, err := syscall.Wait4(l.pid, nil, syscall.WNOHANG, nil)
 		if pid == 0 || errors.Is(err, syscall.EINTR) {
 			return false
+		}
+		if l.keeper != nil {
+			used = append(used, l.keeper)
 		}
 		if l.plan.laid != nil && l.plan.laid.of == p.base && !p.closed && len(p.programs) < 2*p.most {
 			l.plan.recycle()
@@ -270,6 +332,20 @@ func (p *Pool) reap() {
 		}
 		return true
 	})
+	for _, k := range used {
+		p.keepAgain(k)
+	}
+}
+
+// keepAgain takes a keeper back whose sandbox is gone, if nothing of that is left in
+// its namespaces.
+func (p *Pool) keepAgain(k *keeper) {
+	if p.closed || !k.isUntouched() {
+		p.leaving = append(p.leaving, k.close())
+		return
+	}
+	k.since = time.Now()
+	p.keepers = append(p.keepers, k)
 }
 
 // Close ends the sandboxes that nobody has taken, and returns when none of their

@@ -41,6 +41,7 @@ type program struct {
 	placed []mount
 	made   pathSet
 	laid   *layout // of a program that can be used again
+	kept   bool    // its user and network namespaces are those of a keeper
 }
 
 // layout is the first part of a program, as far as a second one adds to it.
@@ -110,6 +111,7 @@ type orders struct {
 	stages   [stageCount]order
 	filter   uintptr // of system calls, a struct sock_fprog; there with base
 	announce int32   // 1 when the start of a stage is to be reported
+	birth    birth   // for a keeper; there when requestBirth comes
 }
 
 // order is how process 1 starts one stage.
@@ -193,6 +195,7 @@ const (
 	recordExited             // a stage ended and nothing of it is left: status, usage
 	recordStopped            // the command was stopped
 	recordLingers            // a stage ended, and others of it are being killed: status, usage
+	recordBorn               // a keeper has made a process 1: its id as status, or the negative errno
 )
 
 // record is a message from process 1. Times are monotonic nanoseconds.
@@ -216,6 +219,7 @@ const (
 	requestForeground            // give the terminal to the command
 	requestBase                  // the first part of the plan is there
 	requestGo                    // the second part is there; brings the standard files
+	requestBirth                 // to a keeper, to make a process 1; brings its end of the connection
 )
 
 // request is a message to process 1. With requestKill, signal is the stage that it

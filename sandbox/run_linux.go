@@ -201,8 +201,7 @@ func (s *supervisor) giveUp() {
 func (s *supervisor) note(r record) {
 	switch r.kind {
 	case recordFailed:
-		failed := s.plan.setup[r.index]
-		s.failure = &SetupError{Stage: failed.stage, Path: failed.path, Errno: syscall.Errno(r.errno)}
+		s.failure = s.plan.setupError(r)
 	case recordStarted:
 		if r.stage == stageCommand && !s.ending {
 			s.set(alarmTimeout, s.cfg.Timeout)
@@ -219,6 +218,12 @@ func (s *supervisor) note(r record) {
 	case recordLingers:
 		s.linger(r)
 	}
+}
+
+// setupError tells of the step of the plan that failed.
+func (p *program) setupError(r record) *SetupError {
+	failed := p.setup[r.index]
+	return &SetupError{Stage: failed.stage, Path: failed.path, Errno: syscall.Errno(r.errno)}
 }
 
 // exit takes in the end of a stage.

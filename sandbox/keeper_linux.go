@@ -1,0 +1,173 @@
+//go:build amd64 || arm64
+
+package sandbox
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// keeper is a process that holds a user and a network namespace for the sandboxes of
+// a pool, which have them one after the other, and makes their process 1. To make and
+// to take down a network namespace costs the kernel as much as all else of a sandbox.
+//
+// It has a copy of the caller's open files no longer than its first moment, is a child
+// of the caller as each process 1 that it makes, and ends when its connection closes.
+// Its memory is shared with the caller. No process of a sandbox sees it.
+type keeper struct {
+	box   *box
+	plan  *program
+	since time.Time // when it was used last
+	// traffic and sockets say how the network namespace is: two files of /proc of
+	// the keeper, and what the first held before any command could run.
+	traffic, sockets *os.File
+	silence          []byte
+}
+
+// birth is what a keeper has to know of a process 1 that it is to make.
+type birth struct {
+	flags, stack, entry uintptr
+	memory              *memory
+	orders              *orders
+}
+
+// isKept reports whether sandboxes of a kind may have the namespaces of a keeper. A
+// process that may make namespaces has capabilities in them, and what it could leave
+// in those that it comes from has no end.
+func isKept(cfg *Config) bool { return cfg.Network == NetworkNone && !cfg.AllowUserns }
+
+// newKeeper starts a keeper, and does not wait for its namespaces.
+func newKeeper(f facts) (*keeper, error) {
+	plan, err := newProgram()
+	if err != nil {
+		return nil, err
+	}
+	plan.keepNamespaces(f)
+	k := &keeper{plan: plan}
+	k.box, err = connected(plan, func(control uintptr) (int, syscall.Errno) {
+		plan.memory.regs[int(regGiven)+fdControl] = control
+		return fork(plan, keep, unix.CLONE_VM|unix.CLONE_NEWUSER|uintptr(unix.SIGCHLD))
+	})
+	if err != nil {
+		plan.arena.free()
+		return nil, err
+	}
+	return k, nil
+}
+
+// keepNamespaces is what a keeper does before anything.
+func (p *program) keepNamespaces(f facts) {
+	t := &table{arena: p.arena}
+	t.holdNothing()
+	t.mapUser(f)
+	t.at(stageClone, "")
+	t.call(unix.SYS_UNSHARE, num(unix.CLONE_NEWNET))
+	t.bringUpLoopback()
+	p.setup, p.orders.apart = t.steps, t.calls(t.steps)
+}
+
+// launch has the keeper make process 1 for a program.
+func (k *keeper) launch(p *program) (*box, error) {
+	var failure error
+	made, err := connected(p, func(control uintptr) (int, syscall.Errno) {
+		k.plan.orders.birth = birth{
+			flags: unix.CLONE_VM | unix.CLONE_PARENT | unix.CLONE_NEWPID, stack: p.stack, entry: entryOf(processOne),
+			memory: p.memory, orders: p.orders,
+		}
+		if failure = k.box.tell(request{kind: requestBirth}, int(control)); failure != nil {
+			return 0, 0
+		}
+		var pid int
+		pid, failure = k.answer()
+		return pid, 0
+	})
+	if err == nil && failure != nil {
+		made.conn.Close()
+		return nil, failure
+	}
+	if err == nil && k.silence == nil {
+		k.listen()
+	}
+	return made, err
+}
+
+// answer waits for the id of the process 1 that was asked for.
+func (k *keeper) answer() (pid int, err error) {
+	r, ok := k.box.read()
+	switch {
+	case !ok:
+		return 0, fmt.Errorf("sandbox: %s: the process that keeps them has ended", stageClone)
+	case r.kind == recordFailed:
+		return 0, k.plan.setupError(r)
+	case int32(r.status) < 0:
+		return 0, &SetupError{Stage: stageClone, Errno: syscall.Errno(-int32(r.status))}
+	}
+	return int(r.status), nil
+}
+
+// listen takes down how the network namespace is while nobody has used it. Where
+// /proc does not tell, nobody may have it again.
+func (k *keeper) listen() {
+	open := func(name string) *os.File {
+		file, _ := os.Open(fmt.Sprintf("/proc/%d/net/%s", k.box.pid, name))
+		return file
+	}
+	k.traffic, k.sockets = open("dev"), open("sockstat")
+	k.silence = again(k.traffic)
+}
+
+// isUntouched reports whether the namespaces are as they were when they were made: no
+// packet was ever sent, not even to oneself, so that the kernel remembers no
+// connection, and no socket is left. Without capabilities a process can change
+// nothing else in them that outlives it. All processes that had them must be gone.
+func (k *keeper) isUntouched() bool {
+	return len(k.silence) > 0 && bytes.Equal(again(k.traffic), k.silence) && bytes.HasPrefix(again(k.sockets), []byte("sockets: used 0\n"))
+}
+
+// again reads a small file of /proc anew; nothing when it cannot, or the file is
+// not small.
+func again(file *os.File) []byte {
+	var text [4096]byte
+	n, err := unix.Pread(int(file.Fd()), text[:], 0)
+	if err != nil || n == len(text) {
+		return nil
+	}
+	return text[:n]
+}
+
+// close has the keeper end, and returns what is left to be waited for.
+func (k *keeper) close() leaver {
+	k.box.conn.Close()
+	k.traffic.Close()
+	k.sockets.Close()
+	return leaver{pid: k.box.pid, plan: k.plan}
+}
+
+// What follows runs in the keeper, by the rules of process 1 (see init_linux.go).
+
+// keep makes the namespaces, and then process 1 of one sandbox after the other. Each
+// comes with the other end of its connection.
+//
+//go:nosplit
+//go:noinline
+//go:norace
+//go:nocheckptr
+func keep(m *memory, o *orders) {
+	connect(m)
+	if !follow(m, o.apart) {
+		fail(m, 0)
+	}
+	for await(m, requestBirth) {
+		control := uintptr(m.control.files[0])
+		o.birth.memory.regs[int(regGiven)+fdControl] = control
+		m.status = int32(cloneOnto(o.birth.flags, o.birth.stack, o.birth.entry, o.birth.memory, o.birth.orders))
+		syscall.RawSyscall6(syscall.SYS_CLOSE, control, 0, 0, 0, 0, 0)
+		send(m, recordBorn, 0)
+	}
+	quit(0)
+}
