@@ -183,13 +183,18 @@ func (a *actions) run(ctx context.Context, config sandbox.Config) (sandbox.Statu
 // floors has the C program make count sandboxes.
 func (a *actions) floors(ctx context.Context, count int) (time.Duration, error) {
 	args := append([]string{strconv.Itoa(count), "/opt/floor"}, a.mounts()...)
-	out, err := exec.CommandContext(ctx, a.floor, args...).Output()
+	return printed(exec.CommandContext(ctx, a.floor, args...))
+}
+
+// printed runs a program that prints how many nanoseconds something took.
+func printed(program *exec.Cmd) (time.Duration, error) {
+	out, err := program.Output()
 	if err != nil {
-		return 0, fmt.Errorf("the floor program: %w", err)
+		return 0, fmt.Errorf("%s: %w", program.Path, err)
 	}
 	nanoseconds, err := strconv.ParseInt(strings.TrimSpace(string(out)), 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("the floor program: %w", err)
+		return 0, fmt.Errorf("%s: %w", program.Path, err)
 	}
 	return time.Duration(nanoseconds), nil
 }
