@@ -34,7 +34,7 @@ const (
 func wire() []string {
 	return []string{
 		"caches", "caches/archive", "caches/cas", "caches/journal", "caches/layers", "caches/named", "caches/payload", "caches/results", "caches/upkeep",
-		"digest", "executor", "executor/action", "executor/action/compare", "executor/explain", "executor/local", "executor/plan", "executor/plan/mypyplan", "executor/plan/progress", "executor/plan/report", "executor/preset", "executor/worker", "sandbox",
+		"digest", "executor", "executor/action", "executor/action/compare", "executor/action/form", "executor/explain", "executor/local", "executor/plan", "executor/plan/mypyplan", "executor/plan/progress", "executor/plan/report", "executor/preset", "executor/worker", "sandbox",
 	}
 }
 
@@ -67,15 +67,16 @@ func allowedArrows() map[string]arrows {
 		"caches/payload":          {[]string{"caches", "caches/journal", "caches/layers", "digest"}, "a payload is a directory in one state, not an action's result"},
 		"caches/results":          {[]string{"caches", "caches/cas", "caches/journal", "digest"}, "a result is found by its key; how it came about is not its matter"},
 		"caches/upkeep":           {[]string{"caches", "caches/cas", "caches/journal", "caches/layers", "caches/named", "caches/payload", "caches/results", "digest"}, "it looks after the whole store, so it sees all that is kept there"},
-		"executor/action":         {[]string{"caches", "digest"}, "a spec says what is wanted, not how it is done"},
+		"executor/action/form":    {nil, "it reads JSON into any type; what that is for is decided above"},
+		"executor/action":         {[]string{"caches", "digest", "executor/action/form"}, "a spec says what is wanted, not how it is done"},
 		"executor/action/compare": {[]string{"digest", "executor/action"}, "two actions are compared by what is in their messages, wherever those come from"},
 		"executor/explain":        {[]string{"caches", "caches/results", "digest", "executor", "executor/action", "executor/action/compare"}, "it reads what runs have left, whoever ran them"},
 		"executor/preset":         {[]string{"digest", "executor/action"}, "what suits a tool is data under a spec; who runs what is decided above"},
 		"executor":                {[]string{"caches", "caches/results", "digest", "executor/action"}, "the pipeline declares small interfaces for the rest, so that runners can differ"},
 		"executor/local":          {below(), "the runners do not know each other"},
 		"executor/remote":         {below(), "the runners do not know each other"},
-		"executor/plan":           {[]string{"caches/results", "digest", "executor", "executor/action", "executor/action/compare"}, "a graph is scheduled over the pipeline, whatever runs behind it"},
-		"executor/worker":         {[]string{"executor/action"}, "it is a protocol; how an action is run is for its caller to say"},
+		"executor/plan":           {[]string{"caches/results", "digest", "executor", "executor/action", "executor/action/compare", "executor/action/form"}, "a graph is scheduled over the pipeline, whatever runs behind it"},
+		"executor/worker":         {[]string{"executor/action", "executor/action/form"}, "it is a protocol; how an action is run is for its caller to say"},
 		"executor/plan/mypyplan":  {[]string{"executor/action", "executor/plan"}, "it writes a plan; what a tool needs is no matter of those that run it"},
 		"executor/plan/report":    {nil, "it shows what it is given; where that comes from is decided above"},
 		"executor/plan/progress":  {[]string{"executor/plan"}, "it tells how far a build is; who shows that is decided above"},

@@ -1,14 +1,11 @@
 package action
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"larder/caches"
+	"larder/executor/action/form"
 )
 
 // Spec is a request as a user writes it, in JSON or by flags. Nothing in it is
@@ -62,53 +59,18 @@ type CacheSpec struct {
 	Share      string `json:"share,omitempty"` // "live" or nothing
 }
 
-// ParseSpec reads one JSON object. Unknown members, a wrong type and anything
-// after the object are errors that give the line.
+// ParseSpec reads one JSON object. Members that there are not or that are there
+// twice, values of the wrong type, text that is not UTF-8 and anything after the
+// object are errors, each with its line and column.
 func ParseSpec(data []byte) (Spec, error) {
 	var spec Spec
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&spec); err != nil {
-		line := 1 + bytes.Count(data[:placeOf(err, data)], []byte("\n"))
-		return Spec{}, fmt.Errorf("%w spec, at line %d: %w", caches.ErrInvalid, line, err)
+	var said []string
+	for _, fault := range form.Read(data, &spec, "a spec") {
+		line, column := form.Position(data, fault.Offset)
+		said = append(said, fmt.Sprintf("at line %d, column %d: %v", line, column, fault.Err))
 	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return Spec{}, fmt.Errorf("%w spec: something follows the JSON object; a spec is one object", caches.ErrInvalid)
+	if len(said) > 0 {
+		return Spec{}, fmt.Errorf("%w spec, %s", caches.ErrInvalid, strings.Join(said, "; "))
 	}
 	return spec, nil
-}
-
-// placeOf returns the offset in data that a decoding error is about. The error
-// for an unknown member has only its name, so the first member of that name is
-// taken; an end that comes too early is at the end.
-func placeOf(err error, data []byte) int {
-	var syntax *json.SyntaxError
-	var wrongType *json.UnmarshalTypeError
-	place := len(data)
-	switch {
-	case errors.As(err, &syntax):
-		place = int(syntax.Offset)
-	case errors.As(err, &wrongType):
-		place = int(wrongType.Offset)
-	default:
-		if _, name, found := strings.Cut(err.Error(), "unknown field "); found {
-			place = memberAt(data, []byte(name))
-		}
-	}
-	return min(max(place, 0), len(data))
-}
-
-// memberAt returns the offset of the first place where the quoted name is
-// followed by a colon.
-func memberAt(data, name []byte) int {
-	for at := 0; ; at += len(name) {
-		next := bytes.Index(data[at:], name)
-		if next < 0 || len(name) == 0 {
-			return len(data)
-		}
-		at += next
-		if bytes.HasPrefix(bytes.TrimLeft(data[at+len(name):], " \t\r\n"), []byte(":")) {
-			return at
-		}
-	}
 }

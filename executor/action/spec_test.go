@@ -41,6 +41,11 @@ func TestParseSpecReadsEveryMember(t *testing.T) {
 
 func TestParseSpecNamesTheLine(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
+		{"another case", "{\n \"Argv\": [\"a\"]}", "spec, at line 2, column 2: there is no member Argv; it is written argv"},
+		{"twice", "{\"argv\": [\"a\"],\n  \"argv\": [\"b\"]}", "spec, at line 2, column 3: the member argv is there twice; leave one of them out"},
+		{"several", "{\"argv\": \"a\",\n  \"argw\": 1}", "spec, at line 1, column 10: argv takes a list of texts, not a text; at line 2, column 3: there is no member argw"},
+		{"objects", "{\"argv\": [\"a\"], \"caches\": [{\"keep\": \"2\"}], \"trees\": {}}", "column 37: caches[0].keep takes a whole number, not a text; at line 1, column 53: trees takes a list of objects, not an object"},
+		{"not UTF-8", "{\"argv\":\n [\"\xff\"]}", "line 2, column 4: the text is not UTF-8"},
 		{"unknown member", "{\n \"argv\": [\"a\"],\n \"outptus\": [\"b\"],\n \"root\": \"/\"\n}", "line 3"},
 		{"unknown member of a cache", "{\"argv\": [\"a\"],\n\"caches\": [\n{\"name\": \"n\",\n\"size\" : 1}]}", "line 4"},
 		{"a value like the unknown member", "{\"argv\": [\"odd\"],\n\"odd\": 1}", "line 2"},

@@ -9,6 +9,7 @@ import (
 
 	"larder/digest"
 	"larder/executor/action"
+	"larder/executor/action/form"
 )
 
 // Graph is a plan that is known to be good.
@@ -127,16 +128,13 @@ func (c *checker) err() error {
 		return nil
 	}
 	wrong := findings{text: c.plan.text}
-	known := places(c.plan.text)
+	known := form.Places(c.plan.text)
 	for _, one := range c.found {
-		var steps []string
-		for _, step := range one.path {
-			steps = append(steps, fmt.Sprint(step))
-		}
-		offset, found := known[show(steps)]
-		for !found && len(steps) > 0 {
-			steps = steps[:len(steps)-1]
-			offset, found = known[show(steps)]
+		path := one.path
+		offset, found := known[form.Show(path...)]
+		for !found && len(path) > 0 {
+			path = path[:len(path)-1]
+			offset, found = known[form.Show(path...)]
 		}
 		if !found {
 			offset = -1

@@ -94,14 +94,18 @@ func TestParseSaysWhere(t *testing.T) {
 		"broken":              {"{\n  \"schema\" 1}", "2:12: this is not JSON: invalid character '1' after object key"},
 		"after an umlaut":     {"{\"ä\" 1}", "1:6: this is not JSON: invalid character '1' after object key"},
 		"a list":              {"\n []", "2:2: a plan takes an object, not a list"},
-		"a number":            {"7", "1:1: a plan takes an object, not the number"},
-		"wrong type":          {"{\"schema\": 1,\n \"actions\": [{\"name\": \"a\"},\n  {\"argv\": \"true\"}]}", "3:12: actions[1].argv takes a list, not a text"},
-		"wrong type in a map": {`{"actions": [{"env": {"A": 1}}]}`, "1:28: actions[0].env.A takes a text, not the number"},
+		"a number":            {"7", "1:1: a plan takes an object, not the number 7"},
+		"wrong type":          {"{\"schema\": 1,\n \"actions\": [{\"name\": \"a\"},\n  {\"argv\": \"true\"}]}", "3:12: actions[1].argv takes a list of texts, not a text"},
+		"wrong type in a map": {`{"actions": [{"env": {"A": 1}}]}`, "1:28: actions[0].env.A takes a text, not the number 1"},
 		"object for a text":   {`{"actions": [{"name": {"a": 1}}]}`, "1:23: actions[0].name takes a text, not an object"},
 		"half a processor":    {`{"actions": [{"pids": 0.5}]}`, "1:23: actions[0].pids takes a whole number, not the number 0.5"},
 		"wrong truth":         {`{"actions": [{"strict": "yes"}]}`, "1:25: actions[0].strict takes true or false, not a text"},
 		"unknown member":      {"{\"schema\": 1,\n \"actoins\": []}", "2:2: there is no member actoins"},
 		"two unknown members": {"{\"actions\": [{\"nam\": \"x\"},\n {\"from\": [{\"prefx\": \"x\"}]}]}", "1:15: there is no member actions[0].nam\n2:13: there is no member actions[1].from[0].prefx"},
+		"another case":        {"{\"schema\": 1,\n \"Actions\": [{\"Name\": 1}]}", "2:2: there is no member Actions; it is written actions"},
+		"twice":               {"{\"actions\": [{\"name\": \"a\",\n \"argv\": [], \"name\": \"b\"}]}", "2:14: the member actions[0].name is there twice; leave one of them out"},
+		"twice in a map":      {`{"actions": [{"env": {"A": "1", "B": "", "A": "2"}}]}`, "1:42: the member actions[0].env.A is there twice; leave one of them out"},
+		"of all kinds":        {"{\"actions\": [{\"ArgV\": []},\n {\"name\": 1}], \"schema\": 1, \"schema\": 1}", "1:15: there is no member actions[0].ArgV; it is written argv\n2:11: actions[1].name takes a text, not the number 1\n2:29: the member schema is there twice; leave one of them out"},
 		"in an unknown one":   {`{"x": {"y": 1}}`, "1:2: there is no member x"},
 		"not UTF-8":           {"{\"schema\": 1,\n \"actions\": [{\"name\": \"a\xff\"}]}", "2:25: the text is not UTF-8 here"},
 		"a second object":     {good + "\n {}", "15:2: something follows the JSON object; a plan is one object"},
@@ -460,7 +464,11 @@ func TestABadMemberIsWhereItStands(t *testing.T) {
 		`"argv": ["x", "a\u0000b", "c"]`:  "3:15: ",
 		`"outputs": ["o"], "caches": [{"name": "c", "mode": "mutable", "path": "o/c"}]`: "2:1: ",
 	} {
-		_, err := graphOf(t, "{\"schema\": 1, \"actions\": [\n{\"name\": \"a\", \"argv\": [\"x\"],\n"+member+"}]}")
+		argv := `, "argv": ["x"]`
+		if strings.HasPrefix(member, `"argv"`) {
+			argv = ""
+		}
+		_, err := graphOf(t, "{\"schema\": 1, \"actions\": [\n{\"name\": \"a\""+argv+",\n"+member+"}]}")
 		if err == nil || !strings.HasPrefix(err.Error(), "invalid plan\n"+want) || strings.Count(err.Error(), "\n") != 1 {
 			t.Errorf("%s: said %v; want one problem, at %s", member, err, want)
 		}

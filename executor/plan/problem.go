@@ -1,12 +1,12 @@
 package plan
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"larder/executor/action/form"
 )
 
 // ErrPlan marks a plan that cannot be used.
@@ -87,16 +87,9 @@ func (f *findings) err() error {
 	for _, i := range order {
 		one := &Problem{Err: f.all[i]}
 		if f.where[i] >= 0 {
-			one.Line, one.Column = position(f.text, f.where[i])
+			one.Line, one.Column = form.Position(f.text, f.where[i])
 		}
 		problems = append(problems, one)
 	}
 	return problems
-}
-
-// position returns the line and the column of an offset.
-func position(text []byte, offset int) (line, column int) {
-	before := text[:min(offset, len(text))]
-	start := bytes.LastIndexByte(before, '\n') + 1
-	return 1 + bytes.Count(before, []byte("\n")), 1 + utf8.RuneCount(before[start:])
 }

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"unicode/utf8"
 
 	"larder/executor/action"
+	"larder/executor/action/form"
 )
 
 // Schema is the version of the protocol: docs/worker.schema.json. Members that
@@ -50,39 +50,16 @@ const (
 // checked but the members of the spec, whose types and names are; see
 // [action.Spec.Validate] for the rest.
 func Parse(line []byte) (Request, error) {
-	if !utf8.Valid(line) {
-		return Request{}, errors.New("the line is not UTF-8")
-	}
 	var request Request
-	decoder := json.NewDecoder(bytes.NewReader(line))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&request); err != nil {
-		return Request{}, explain(err)
+	var said []string
+	for _, fault := range form.Read(line, &request, "a request") {
+		_, column := form.Position(line, fault.Offset)
+		said = append(said, fmt.Sprintf("at column %d: %v", column, fault.Err))
 	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return Request{}, errors.New("something follows the JSON object; a line is one object")
+	if len(said) > 0 {
+		return Request{}, fmt.Errorf("the line is no request, %s; docs/worker.schema.json has its form", strings.Join(said, "; "))
 	}
 	return request, request.check()
-}
-
-// explain says in the words of the protocol what the decoder says in those of Go.
-func explain(err error) error {
-	var syntax *json.SyntaxError
-	var wrongType *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &syntax):
-		return fmt.Errorf("the line is not JSON, at byte %d: %w", syntax.Offset, err)
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("the line is not JSON: it ends before the object does")
-	case errors.As(err, &wrongType) && wrongType.Field != "":
-		return fmt.Errorf("%s cannot be a JSON %s; docs/worker.schema.json has the form of a request", wrongType.Field, wrongType.Value)
-	case errors.As(err, &wrongType):
-		return fmt.Errorf("a request is a JSON object, not a JSON %s", wrongType.Value)
-	}
-	if _, name, found := strings.Cut(err.Error(), "unknown field "); found {
-		return fmt.Errorf("there is no member %s; see docs/worker.schema.json", name)
-	}
-	return err
 }
 
 // check looks at what a decoder takes all the same.
@@ -107,28 +84,32 @@ func (r Request) check() error {
 }
 
 // idOf finds the id in a line that is wrong, or too long and here only as far as
-// it was read. It is empty when there is none.
+// it was read. It is empty when there is none, or more than one.
 func idOf(line []byte) string {
 	decoder := json.NewDecoder(bytes.NewReader(line))
 	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
 		return ""
 	}
+	var found []string
 	for decoder.More() {
 		name, err := decoder.Token()
 		if err != nil {
-			return ""
+			break
 		}
 		var value json.RawMessage
 		if decoder.Decode(&value) != nil {
-			return ""
+			break
 		}
 		if name == "id" {
 			var id string
 			if json.Unmarshal(value, &id) != nil || len(id) > MostID || strings.ContainsRune(id, utf8.RuneError) {
 				return ""
 			}
-			return id
+			found = append(found, id)
 		}
 	}
-	return ""
+	if len(found) != 1 {
+		return ""
+	}
+	return found[0]
 }

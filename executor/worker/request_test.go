@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,17 +74,18 @@ func wrongLines() map[string]string {
 		`{"spec":{}}`:                               "no id",
 		`{}`:                                        "no id",
 		`null`:                                      "no id",
-		`[]`:                                        "a request is a JSON object, not a JSON array",
-		`7`:                                         "a request is a JSON object, not a JSON number",
-		`{"id":7,"spec":{}}`:                        "id cannot be a JSON number",
-		`{"id":"a","spec":{"argv":"x"}}`:            "spec.argv cannot be a JSON string",
-		`{"id":"a","spec":{"argw":[]}}`:             `there is no member "argw"`,
-		`{"id":"a","spec":{},"more":1}`:             `there is no member "more"`,
+		`[]`:                                        "at column 1: a request takes an object, not a list",
+		`7`:                                         "at column 1: a request takes an object, not the number 7",
+		`{"id":7,"spec":{}}`:                        "at column 7: id takes a text, not the number 7",
+		`{"id":"a","spec":{"argv":"x"}}`:            "at column 26: spec.argv takes a list of texts, not a text",
+		`{"id":"a","spec":{"argw":[]}}`:             "at column 19: there is no member spec.argw;",
+		`{"ID":"a","spec":{"Argv":[]}}`:             "at column 2: there is no member ID; it is written id; at column 19: there is no member spec.Argv; it is written argv;",
+		`{"id":"a","spec":{},"more":1}`:             "at column 21: there is no member more;",
 		`{"id":"a","spec":{}} x`:                    "something follows",
 		`{"id":"a","spec":{}}{}`:                    "something follows",
-		`{"id":"a","spec":{}`:                       "ends before the object does",
-		`nonsense`:                                  "not JSON, at byte 2",
-		"{\"id\":\"a\x00\",\"spec\":{}}":            "not JSON, at byte 9",
+		`{"id":"a","spec":{}`:                       "at column 20: the text ends before the request does",
+		`nonsense`:                                  "at column 2: this is not JSON",
+		"{\"id\":\"a\x00\",\"spec\":{}}":            "at column 9: this is not JSON",
 		"{\"id\":\"\xff\",\"spec\":{}}":             "not UTF-8",
 		`{"schema":2,"id":"a","spec":{}}`:           "speaks schema 1",
 		`{"id":"a","spec":{},"inline":-1}`:          "inline -1",
@@ -91,10 +93,20 @@ func wrongLines() map[string]string {
 		`{"id":"a","cancel":"a"}`:                   "no other members",
 		`{"spec":{},"cancel":"a"}`:                  "no other members",
 		`{"preset":"mypy","cancel":"a"}`:            "no other members",
-		`{"id":"a","spec":{},"preset":7}`:           "preset cannot be a JSON number",
+		`{"id":"a","spec":{},"preset":7}`:           "at column 30: preset takes a text, not the number 7",
 		`{"id":"` + strings.Repeat("a", 257) + `"}`: "257 bytes",
 		strings.Repeat("[", 1<<19):                  "",
 		`{"id":"a","spec":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + "}": "exceeded max depth",
+	}
+}
+
+// doubledLines are wrong too; a schema cannot say it, since a value has no member
+// twice.
+func doubledLines() map[string]string {
+	return map[string]string{
+		`{"id":"a","spec":{"argv":[],"argv":[]}}`:        "at column 29: the member spec.argv is there twice",
+		`{"id":"a","spec":{},"id":"b"}`:                  "at column 21: the member id is there twice",
+		`{"id":"a","spec":{"env":{"A":"","\u0041":""}}}`: "at column 33: the member spec.env.A is there twice",
 	}
 }
 
@@ -108,7 +120,9 @@ func rightLines() []string {
 }
 
 func TestParse(t *testing.T) {
-	for line, want := range wrongLines() {
+	wrong := wrongLines()
+	maps.Copy(wrong, doubledLines())
+	for line, want := range wrong {
 		if got, err := Parse([]byte(line)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.80s: %+v, %v; want %s", line, got, err, want)
 		}
@@ -176,6 +190,8 @@ func TestTheIDOfAWrongLine(t *testing.T) {
 		`{"id":"a","spec":{"argv":["cut o`: "a",
 		`{"spec":{"id":"b"`:                "",
 		`{"id":7}`:                         "",
+		`{"id":"a","spec":7,"id":"b"}`:     "",
+		`{"id":"a","id":"a"`:               "",
 		`{"id":"cut o`:                     "",
 		`["id","a"]`:                       "",
 		"{\"id\":\"\xff\"}":                "",
