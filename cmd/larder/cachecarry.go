@@ -175,8 +175,8 @@ func cacheImport(ctx context.Context, command *cli.Command) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w; nothing was changed", path, err)
 	}
-	fmt.Printf("imported %s as generation %s: %s, %s%s\n", ref, made.ID, counted(made.Entries, "entry", "entries"), binarySize(made.Bytes), wayBack(ref, made))
-	return nil
+	_, err = fmt.Printf("imported %s as generation %s: %s, %s%s\n", ref, made.ID, counted(made.Entries, "entry", "entries"), binarySize(made.Bytes), wayBack(ref, made))
+	return err
 }
 
 func wayBack(ref caches.Ref, made named.Generation) string {

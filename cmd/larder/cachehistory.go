@@ -93,7 +93,9 @@ func cacheInspect(_ context.Context, command *cli.Command) error {
 	if err := out.print(command, nil); err != nil {
 		return err
 	}
-	fmt.Println()
+	if _, err := fmt.Println(); err != nil {
+		return err
+	}
 	return generationTable(described.History).print(command, nil)
 }
 

@@ -40,7 +40,9 @@ func cacheInfo(ctx context.Context, command *cli.Command) error {
 		out.add(row.Folder, row.Files, size(row.Bytes), row.Note)
 	}
 	if command.String("format") == "human" {
-		fmt.Printf("store: %s\n", shop.layout.Root())
+		if _, err := fmt.Printf("store: %s\n", shop.layout.Root()); err != nil {
+			return err
+		}
 	}
 	return out.print(command, struct {
 		Store string    `json:"store"`

@@ -120,11 +120,15 @@ func allInUse(removed, kept int) error {
 // agreed asks whether several caches are to be removed.
 func agreed(rows []cacheRow) bool {
 	var bytes int64
+	out := outlet{to: os.Stdout}
 	for _, row := range rows {
 		bytes += row.Bytes
-		fmt.Println(rowText(row))
+		out.printf("%s\n", rowText(row))
 	}
-	fmt.Printf("Remove these %d (%s)? [y/N] ", len(rows), forPeople(size(bytes)))
+	out.printf("Remove these %d (%s)? [y/N] ", len(rows), forPeople(size(bytes)))
+	if out.err() != nil {
+		return false // nobody has read the question
+	}
 	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
 	answer = strings.ToLower(strings.TrimSpace(answer))
 	return answer == "y" || answer == "yes"

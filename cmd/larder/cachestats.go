@@ -109,7 +109,9 @@ func (w *workshop) printStats(command *cli.Command) error {
 		return err
 	}
 	if command.String("format") == "human" {
-		fmt.Println()
+		if _, err := fmt.Println(); err != nil {
+			return err
+		}
 	}
 	return caches.print(command, nil)
 }

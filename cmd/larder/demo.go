@@ -36,6 +36,7 @@ type demonstration struct {
 	larder string // this program
 	rows   []demoRow
 	failed []string
+	out    *outlet
 }
 
 // demoRow is a line of the table at the end.
@@ -61,7 +62,7 @@ func demo(ctx context.Context, command *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("subject: %s\n\n", chosen.title)
+	d.out.printf("subject: %s\n\n", chosen.title)
 	steps := []func(context.Context, *subject) error{d.cold, d.unchanged, d.edited, d.twoCheckouts}
 	for _, step := range steps {
 		if err := step(ctx, chosen); err != nil {
@@ -95,7 +96,7 @@ func newDemonstration(dir string) (*demonstration, error) {
 	if err := os.WriteFile(filepath.Join(absolute, ".gitignore"), []byte("*\n"), 0o644); err != nil {
 		return nil, fmt.Errorf("make the folder of the demo: %w", err)
 	}
-	return &demonstration{dir: absolute, larder: self}, nil
+	return &demonstration{dir: absolute, larder: self, out: &outlet{to: os.Stdout}}, nil
 }
 
 func (d *demonstration) path(parts ...string) string {
@@ -123,7 +124,7 @@ func (d *demonstration) start(ctx context.Context, folder string, argv ...string
 func (d *demonstration) compare(row demoRow, through, bare ran) {
 	row.time, row.bare = through.took, bare.took
 	d.rows = append(d.rows, row)
-	fmt.Printf("%-34s %8s  (bare %s)\n", row.step, millis(row.time), millis(row.bare))
+	d.out.printf("%-34s %8s  (bare %s)\n", row.step, millis(row.time), millis(row.bare))
 	switch {
 	case through.code != bare.code:
 		d.fail("%s: exit code %d, and %d of the bare tool; larder's output:\n%s", row.step, through.code, bare.code, tail(through.output))
@@ -138,8 +139,8 @@ func (d *demonstration) fail(format string, args ...any) {
 
 // finish prints the table; a mismatch fails the demonstration.
 func (d *demonstration) finish() error {
-	fmt.Println()
-	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
+	d.out.printf("\n")
+	w := tabwriter.NewWriter(d.out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "STEP\tLARDER\tBARE\tREUSED\tSAME OUTPUT AND EXIT CODE")
 	for _, row := range d.rows {
 		same := "yes"
@@ -156,8 +157,8 @@ func (d *demonstration) finish() error {
 	if len(d.failed) > 0 {
 		return fmt.Errorf("the demo found differences:\n%s", strings.Join(d.failed, "\n"))
 	}
-	fmt.Println("\nno differences")
-	return nil
+	d.out.printf("\nno differences\n")
+	return d.out.err()
 }
 
 func millis(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) }

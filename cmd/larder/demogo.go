@@ -16,7 +16,7 @@ import (
 // go keeps it, in a mutable cache.
 func (d *demonstration) goBuild(ctx context.Context, source string) error {
 	if err := d.copySource(ctx, source); err != nil {
-		fmt.Printf("no Go build: %v\n", err)
+		d.out.printf("no Go build: %v\n", err)
 		return nil
 	}
 	const name = "go build of larder"

@@ -25,7 +25,7 @@ type subject struct {
 func (d *demonstration) prepareSubject(ctx context.Context) (*subject, error) {
 	chosen, err := d.django(ctx)
 	if err != nil {
-		fmt.Printf("no mypy and Django by pip (%v); Debian's mypy over the standard library of Python instead\n", err)
+		d.out.printf("no mypy and Django by pip (%v); Debian's mypy over the standard library of Python instead\n", err)
 		if chosen, err = d.standardLibrary(ctx); err != nil {
 			return nil, err
 		}
@@ -41,13 +41,13 @@ func (d *demonstration) prepareSubject(ctx context.Context) (*subject, error) {
 // perform runs a step of the preparation, names it, and shows what it said when
 // it failed.
 func (d *demonstration) perform(ctx context.Context, argv ...string) error {
-	fmt.Printf("+ %s\n", strings.Join(argv, " "))
+	d.out.printf("+ %s\n", strings.Join(argv, " "))
 	done, err := d.start(ctx, d.dir, argv...)
 	if err != nil {
 		return err
 	}
 	if done.code != 0 {
-		fmt.Println(strings.TrimSpace(tail(done.output)))
+		d.out.printf("%s\n", strings.TrimSpace(tail(done.output)))
 		return fmt.Errorf("%s: exit code %d", filepath.Base(argv[0]), done.code)
 	}
 	return nil
@@ -118,7 +118,7 @@ func (d *demonstration) installMypy(ctx context.Context) error {
 		return errors.New("neither by pip nor on PATH")
 	}
 	if err := d.perform(ctx, "apt-get", "update", "-qq"); err != nil {
-		fmt.Printf("going on with the lists of packages that are there (%v)\n", err)
+		d.out.printf("going on with the lists of packages that are there (%v)\n", err)
 	}
 	return d.perform(ctx, "apt-get", "install", "-y", "-qq", "mypy")
 }

@@ -64,15 +64,16 @@ func explainActions(ctx context.Context, command *cli.Command) error {
 	if command.String("format") == "json" {
 		return printJSON(explanation{sides[0].key, sides[1].key, append([]compare.Difference{}, differences...)})
 	}
+	out := outlet{to: os.Stdout}
 	if len(differences) == 0 {
-		fmt.Println("nothing differs: the two actions have the same key")
+		out.printf("nothing differs: the two actions have the same key\n")
 	}
 	for _, d := range differences {
 		for _, line := range d.Lines() {
-			fmt.Println(line)
+			out.printf("%s\n", line)
 		}
 	}
-	return nil
+	return out.err()
 }
 
 // explanation is larder explain --format json.

@@ -60,8 +60,8 @@ func helpPresets(command *cli.Command) error {
 		if err != nil {
 			return fmt.Errorf("help presets: %w", err)
 		}
-		fmt.Printf("%s: %s\n\nlarder run --preset %s -- %s\n\n%s\n%s", name, one.Summary, name, cmp.Or(one.Command, "COMMAND"), presetText(one), one.Why+"\n")
-		return nil
+		_, err = fmt.Printf("%s: %s\n\nlarder run --preset %s -- %s\n\n%s\n%s", name, one.Summary, name, cmp.Or(one.Command, "COMMAND"), presetText(one), one.Why+"\n")
+		return err
 	}
 	all, err := preset.All(configured.Presets)
 	if err != nil {
@@ -74,8 +74,8 @@ func helpPresets(command *cli.Command) error {
 	if err := out.printHuman(); err != nil {
 		return err
 	}
-	fmt.Println("\nlarder help presets NAME shows what one does. Flags add to a preset or override it;\n[preset.NAME] in larder.toml adds to one, or makes one of your own.")
-	return nil
+	_, err = fmt.Println("\nlarder help presets NAME shows what one does. Flags add to a preset or override it;\n[preset.NAME] in larder.toml adds to one, or makes one of your own.")
+	return err
 }
 
 // presetText is a preset in the spelling of the flags.

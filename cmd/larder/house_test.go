@@ -141,3 +141,39 @@ func TestNothingIsLeftToDo(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsPrintedIsLookedAt: a command whose last line does not arrive, as on a
+// full disk, has failed. So nothing of the command prints without a look at the
+// error; see outlet for the lines that come in numbers.
+func TestWhatIsPrintedIsLookedAt(t *testing.T) {
+	for _, file := range parseModule(t) {
+		if file.isTest() || file.folder() != "cmd/larder" {
+			continue
+		}
+		ast.Inspect(file.syntax, func(node ast.Node) bool {
+			statement, _ := node.(*ast.ExprStmt)
+			if statement == nil {
+				return true
+			}
+			call, _ := statement.X.(*ast.CallExpr)
+			if call == nil {
+				return true
+			}
+			if name := nameOf(call.Fun); slices.Contains([]string{"fmt.Print", "fmt.Printf", "fmt.Println", "os.Stdout.Write", "os.Stdout.WriteString"}, name) {
+				t.Errorf("%s: %s, and nobody looks at its error; return it, or print to an outlet", file.set.Position(call.Pos()), name)
+			}
+			return true
+		})
+	}
+}
+
+// nameOf is a dotted name, "" of other expressions.
+func nameOf(expression ast.Expr) string {
+	switch e := expression.(type) {
+	case *ast.Ident:
+		return e.Name
+	case *ast.SelectorExpr:
+		return nameOf(e.X) + "." + e.Sel.Name
+	}
+	return ""
+}

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"os"
 	"strings"
 )
 
@@ -37,19 +37,19 @@ func (r *removalReport) print(format string) error {
 		r.Removed, r.Kept = append([]removalRow{}, r.Removed...), append([]removalRow{}, r.Kept...)
 		return printJSON(r)
 	}
+	out := outlet{to: os.Stdout}
 	for _, row := range r.Removed {
-		r.line(format, "removed", row)
+		out.printf("%s\n", r.line(format, "removed", row))
 	}
 	for _, row := range r.Kept {
-		r.line(format, "kept", row)
+		out.printf("%s\n", r.line(format, "kept", row))
 	}
-	return nil
+	return out.err()
 }
 
-func (r *removalReport) line(format, verb string, row removalRow) {
+func (r *removalReport) line(format, verb string, row removalRow) string {
 	if format == "tab" {
-		fmt.Println(strings.Join(texts([]any{verb, row.Kind, row.Name, row.ID, size(row.Bytes), row.Why}, forPrograms), "\t"))
-		return
+		return strings.Join(texts([]any{verb, row.Kind, row.Name, row.ID, size(row.Bytes), row.Why}, forPrograms), "\t")
 	}
 	more := ""
 	if r.DryRun {
@@ -59,5 +59,5 @@ func (r *removalReport) line(format, verb string, row removalRow) {
 	if row.Why != "" {
 		more = ": " + row.Why
 	}
-	fmt.Println(verb + " " + row.text + more)
+	return verb + " " + row.text + more
 }

@@ -249,8 +249,8 @@ func cacheCompact(ctx context.Context, command *cli.Command) error {
 	if err := shop.printCompacted(before); err != nil {
 		return err
 	}
-	fmt.Printf("%s written to the disk\n", counted(marked, "generation", "generations"))
-	return nil
+	_, err = fmt.Printf("%s written to the disk\n", counted(marked, "generation", "generations"))
+	return err
 }
 
 // printCompacted says which caches have fewer layers than before.
@@ -259,11 +259,12 @@ func (w *workshop) printCompacted(before []named.Row) error {
 	for _, row := range before {
 		layersOf[row.ID] = row.Layers
 	}
+	out := outlet{to: os.Stdout}
 	after, err := w.named.List("")
 	for _, row := range after {
 		if was := layersOf[row.ID]; was > row.Layers {
-			fmt.Printf("%s: %d layers are now %d\n", row.Ref, was, row.Layers)
+			out.printf("%s: %d layers are now %d\n", row.Ref, was, row.Layers)
 		}
 	}
-	return err
+	return errors.Join(err, out.err())
 }

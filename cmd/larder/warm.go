@@ -48,7 +48,7 @@ func cacheWarm(ctx context.Context, command *cli.Command) error {
 	if !command.Bool(asideFlag) && isAnyAfar(paths) {
 		return w.aside(ctx, shop.layout.Root(), paths)
 	}
-	failed := 0
+	failed, out := 0, outlet{to: os.Stdout}
 	for _, path := range paths {
 		said, err := w.warm(ctx, path)
 		if err != nil {
@@ -56,7 +56,10 @@ func cacheWarm(ctx context.Context, command *cli.Command) error {
 			failed++
 			continue
 		}
-		fmt.Printf("%s: %s\n", path, said)
+		out.printf("%s: %s\n", path, said)
+	}
+	if err := out.err(); err != nil {
+		return err
 	}
 	if failed > 0 {
 		return exitCode(codeNotWarm)
