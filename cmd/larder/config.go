@@ -35,6 +35,17 @@ type settings struct {
 
 // loadSettings reads every configuration file that applies to root.
 func loadSettings(root string) (settings, error) {
+	merged, bad := loadUsable(root)
+	if len(bad) > 0 {
+		return settings{}, bad[0]
+	}
+	return merged, nil
+}
+
+// loadUsable is loadSettings without the files that are wrong, and what is wrong
+// with each, the nearest first.
+func loadUsable(root string) (settings, []error) {
+	var bad []error
 	merged := settings{Caches: map[string]preset.Options{}, Presets: map[string]preset.Preset{}}
 	for _, path := range configFiles(root) {
 		above := root
@@ -50,14 +61,15 @@ func loadSettings(root string) (settings, error) {
 			err = one.refuseLessIsolation(path)
 		}
 		if err != nil {
-			return settings{}, err
+			bad = append(bad, err)
+			continue
 		}
 		if one.MaxSize != "" {
 			merged.Sizes = append(merged.Sizes, sizeRule{one.MaxSize, one.Store, path, above == ""})
 		}
 		merged.fill(one)
 	}
-	return merged, nil
+	return merged, bad
 }
 
 func configFiles(root string) []string {

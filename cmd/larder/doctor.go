@@ -34,11 +34,11 @@ type finding struct {
 }
 
 func doctor(_ context.Context, command *cli.Command) error {
-	shop, err := openHere(command)
+	shop, bad, err := openAnyway(command)
 	if err != nil {
 		return err
 	}
-	findings := examine(shop)
+	findings := append(examine(shop), bad...)
 	if command.Bool("json") {
 		if err := printJSON(findings); err != nil {
 			return err
@@ -52,6 +52,34 @@ func doctor(_ context.Context, command *cli.Command) error {
 		}
 	}
 	return nil
+}
+
+// openAnyway is openHere without the configuration that is wrong, which becomes
+// findings: larder run would refuse it.
+func openAnyway(command *cli.Command) (*workshop, []finding, error) {
+	here, err := os.Getwd()
+	if err != nil {
+		return nil, nil, fmt.Errorf("find the current directory: %w", err)
+	}
+	configured, bad := loadUsable(here)
+	shop, err := whole(openConfigured(command, configured))
+	if err != nil {
+		// Of the rest only the store is needed; with that alone it is known whether
+		// the settings were to blame.
+		plain, again := whole(openConfigured(command, settings{Store: configured.Store}))
+		if again != nil {
+			return nil, nil, err
+		}
+		shop, bad = plain, append(bad, err)
+	}
+	var findings []finding
+	for _, one := range bad {
+		findings = append(findings, finding{
+			What: "configuration", Detail: one.Error(), vital: true,
+			Advice: "larder run and most other commands refuse this; all else here is as if it were not said",
+		})
+	}
+	return shop, findings, nil
 }
 
 func printFindings(findings []finding) error {

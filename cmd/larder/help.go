@@ -51,9 +51,9 @@ func helpPresets(command *cli.Command) error {
 	if err != nil {
 		return fmt.Errorf("find the current directory: %w", err)
 	}
-	configured, err := loadSettings(here)
-	if err != nil {
-		return err
+	configured, bad := loadUsable(here)
+	for _, err := range bad { // who looks for help may look for what is wrong with it
+		complain(fmt.Errorf("%w; nothing of this file is used here", err))
 	}
 	if name := command.Args().Get(1); name != "" {
 		one, err := preset.Find(name, configured.Presets)

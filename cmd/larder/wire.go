@@ -46,6 +46,11 @@ type workshop struct {
 // openWorkshop reads the settings for root and opens the store.
 func openWorkshop(command *cli.Command, root string) (*workshop, error) {
 	shop, err := openForRun(command, root)
+	return whole(shop, err)
+}
+
+// whole refuses a store that is broken.
+func whole(shop *workshop, err error) (*workshop, error) {
 	if err == nil && shop.broken != nil {
 		return nil, fmt.Errorf("%w; %s", shop.broken, caches.FaultAdvice(shop.broken))
 	}
@@ -68,6 +73,11 @@ func openForRun(command *cli.Command, root string) (*workshop, error) {
 	if err != nil {
 		return nil, err
 	}
+	return openConfigured(command, configured)
+}
+
+// openConfigured opens the store that the settings say, with all else that they say.
+func openConfigured(command *cli.Command, configured settings) (*workshop, error) {
 	folder, err := storeFolder(command.String("store"), configured)
 	if err != nil {
 		return nil, err
