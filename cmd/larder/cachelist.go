@@ -57,7 +57,7 @@ type cacheRow struct {
 	Entries     int64     `json:"entries"`
 	Bytes       int64     `json:"bytes"`
 	Copied      int64     `json:"copied_bytes,omitempty"` // of a payload, so far
-	LastUsed    time.Time `json:"last_used"`
+	LastUsed    time.Time `json:"last_used,omitzero"`
 	Command     []string  `json:"command,omitempty"` // that had run in a kept sandbox
 	ID          string    `json:"id"`
 	Durable     bool      `json:"durable"` // the head would outlive a power cut

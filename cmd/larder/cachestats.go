@@ -41,7 +41,7 @@ func cacheCounters() []journal.Counter {
 // resultsStats is a place where results are kept, in the output of stats.
 type resultsStats struct {
 	Name          string    `json:"name"`
-	Since         time.Time `json:"since"`
+	Since         time.Time `json:"since,omitzero"` // nothing was counted before
 	UptimeSeconds int64     `json:"uptime_seconds"`
 	Hits          int64     `json:"hits"`
 	Misses        int64     `json:"misses"`

@@ -67,7 +67,7 @@ type pruneRow struct {
 	Kind     string    `json:"kind"`
 	Name     string    `json:"name"`
 	Bytes    int64     `json:"bytes"`
-	LastUsed time.Time `json:"last_used"`
+	LastUsed time.Time `json:"last_used,omitzero"`
 }
 
 // pruneReport is the output of prune and clean for programs.
