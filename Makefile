@@ -8,11 +8,15 @@ SOURCES := $(shell find cmd executor digest caches sandbox -name '*.go' -o -name
 
 build: bin/larder bin/larder-zstd ## build bin/larder, and bin/larder-zstd, which it starts
 
+# Where the processor's entry is there, larder begins at it (cmd/larder/entry_linux.go).
+ENTRY := $(if $(wildcard cmd/larder/entry_$(shell $(GO) env GOOS)_$(shell $(GO) env GOARCH).s),-E=main.entry)
+bin/larder: LINK := $(ENTRY)
+
 # The linker writes a program page by page, and page by page the kernel keeps it. What
 # is written in large pieces it keeps in large pieces (ext4, from Linux 6.16), and maps
 # at once: a millisecond less for each start, until the file is read from the disk again.
 bin/larder bin/larder-zstd: $(SOURCES) go.mod go.sum
-	CGO_ENABLED=0 $(GO) build -trimpath -o $@.linked ./cmd/$(@F)
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='$(LINK)' -o $@.linked ./cmd/$(@F)
 	cp $@.linked $@.copied && mv $@.copied $@ && rm $@.linked
 
 test: ## install what the tests need, then run every check and every test

@@ -23,6 +23,7 @@ func (t *table) planStages(cfg *Config, f facts, p *program) {
 		child.at(stageChild, args[0])
 		child.planProcess(cfg, p.memory, stage)
 		child.limit(cfg.Limits, f, p.besides())
+		child.call(unix.SYS_PRCTL, num(unix.PR_SET_TIMERSLACK), num(customarySlack))
 		child.unblockSignals()
 		if cloned(f.group) {
 			child.filterCalls(cfg, p.orders.filter)
@@ -107,7 +108,11 @@ func (t *table) limit(l Limits, f facts, besides uint64) {
 	}
 }
 
-const customaryFiles = 1024
+// What every program may expect, whatever larder has asked for itself.
+const (
+	customaryFiles = 1024
+	customarySlack = 50_000 // of timers, in nanoseconds
+)
 
 func (t *table) setLimit(resource int, limit unix.Rlimit) {
 	location, _ := object(t, limit)

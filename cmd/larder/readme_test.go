@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -113,8 +114,18 @@ func matches(shown, printed string) bool {
 func buildLarder(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "larder")
-	if output, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-ldflags="+entryOption(), "-o", path, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build larder: %v\n%s", err, output)
 	}
 	return path
+}
+
+// entryOption is what the Makefile has the linker do where there is an entry.
+func entryOption() string {
+	if _, err := os.Stat("entry_" + runtime.GOOS + "_" + runtime.GOARCH + ".s"); err != nil {
+		return ""
+	}
+	return "-E=main.entry"
 }

@@ -1,0 +1,117 @@
+//go:build amd64 || arm64
+
+package main
+
+import (
+	"debug/elf"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// slackOf reads how late the timers of a thread may be. The kernel tells nobody but
+// the thread itself and who may set the priority of others.
+func slackOf(t *testing.T, pid int) string {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/timerslack_ns", pid))
+	if err != nil {
+		t.Skipf("only root sees the timers of others: %v", err)
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// slackOfLarder starts larder, waits until its runtime has begun, and ends it.
+func slackOfLarder(t *testing.T, program string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	cmd.Env = append(os.Environ(), "LARDER_STORE="+filepath.Join(t.TempDir(), "store"))
+	input, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer input.Close()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", cmd.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(threads) > 1 {
+			return slackOf(t, cmd.Process.Pid)
+		}
+		if time.Now().After(end) {
+			t.Fatal("the runtime has not begun")
+		}
+	}
+}
+
+func TestARunHasCoarseTimers(t *testing.T) {
+	needSandbox(t)
+	larder := buildLarder(t)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"run", "--results", "off", "--", "cat"}, "1000000"},
+		{[]string{"worker"}, "50000"},
+		{[]string{"--store", t.TempDir(), "run", "--results", "off", "--", "cat"}, "50000"}, // which is no loss but of time
+	} {
+		if got := slackOfLarder(t, larder, c.args...); got != c.want {
+			t.Errorf("larder %v: timers may be %s ns late, want %s", c.args, got, c.want)
+		}
+	}
+}
+
+// What runs in the sandbox has the timers that every program has.
+func TestACommandHasCustomaryTimers(t *testing.T) {
+	needSandbox(t)
+	larder := buildLarder(t)
+	for _, sandbox := range []string{"namespaces", "directory"} {
+		cmd := exec.Command(larder, "run", "--results", "off", "--", "cat", "/proc/self/timerslack_ns")
+		cmd.Env = append(os.Environ(), "LARDER_STORE="+filepath.Join(t.TempDir(), "store"), "LARDER_SANDBOX="+sandbox)
+		out, err := cmd.Output()
+		if err != nil || string(out) != "50000\n" {
+			t.Errorf("in a sandbox of the kind %s: %q, %v", sandbox, out, err)
+		}
+	}
+}
+
+// The program begins where the Makefile says, and any line of arguments gets past it.
+func TestEntry(t *testing.T) {
+	larder := buildLarder(t)
+	file, err := elf.Open(larder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	symbols, err := file.Symbols()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var at uint64
+	for _, symbol := range symbols {
+		if strings.TrimSuffix(symbol.Name, ".abi0") == "main.entry" && symbol.Value == file.Entry {
+			at = symbol.Value
+		}
+	}
+	if at == 0 {
+		t.Errorf("larder begins at %#x, which is not its entry", file.Entry)
+	}
+	for _, args := range [][]string{{}, {""}, {"r"}, {"ru"}, {"version"}, {"run", "--help"}, {"run", ""}} {
+		cmd := &exec.Cmd{Path: larder, Args: append([]string{"larder"}, args...), Env: []string{"HOME=" + t.TempDir()}}
+		if out, err := cmd.CombinedOutput(); cmd.ProcessState == nil || cmd.ProcessState.ExitCode() < 0 {
+			t.Errorf("larder %q: %v\n%s", args, err, out)
+		}
+	}
+	rule, err := exec.Command("make", "-C", "../..", "-n", "-B", "bin/larder").CombinedOutput()
+	if err != nil || !strings.Contains(string(rule), entryOption()) || entryOption() == "" {
+		t.Errorf("make does not build it so: %v\n%s", err, rule)
+	}
+}
