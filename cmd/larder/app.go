@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/urfave/cli/v3"
 
@@ -132,6 +133,14 @@ func notYet(_ context.Context, command *cli.Command) error {
 func describeCompletion(command *cli.Command) {
 	command.Hidden = false
 	command.Usage = "print a completion script for bash, zsh, fish or pwsh"
+	command.ArgsUsage = "SHELL"
+	script := command.Action
+	command.Action = func(ctx context.Context, command *cli.Command) error {
+		if err := needArgs(command, 0, 1); err != nil {
+			return err // without a shell the script's own message lists them
+		}
+		return script(ctx, command)
+	}
 }
 
 // needArgs refuses a call with the wrong number of arguments; most below zero
@@ -139,7 +148,8 @@ func describeCompletion(command *cli.Command) {
 func needArgs(command *cli.Command, least, most int) error {
 	n := command.Args().Len()
 	if n < least || most >= 0 && n > most {
-		return fmt.Errorf("%s: arguments given: %d; usage: %s %s", command.FullName(), n, command.FullName(), command.ArgsUsage)
+		usage := strings.TrimSpace(command.FullName() + " " + command.ArgsUsage)
+		return fmt.Errorf("%s: arguments given: %d; usage: %s", command.FullName(), n, usage)
 	}
 	return nil
 }

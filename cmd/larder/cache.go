@@ -46,6 +46,9 @@ func openHere(command *cli.Command) (*workshop, error) {
 }
 
 func cacheDir(_ context.Context, command *cli.Command) error {
+	if err := needArgs(command, 0, 0); err != nil {
+		return err
+	}
 	shop, err := openHere(command)
 	if err != nil {
 		return err

@@ -54,6 +54,9 @@ type ran struct {
 }
 
 func demo(ctx context.Context, command *cli.Command) error {
+	if err := needArgs(command, 0, 0); err != nil {
+		return err
+	}
 	d, err := newDemonstration(command.String("dir"))
 	if err != nil {
 		return err

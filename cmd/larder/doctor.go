@@ -34,6 +34,9 @@ type finding struct {
 }
 
 func doctor(_ context.Context, command *cli.Command) error {
+	if err := needArgs(command, 0, 0); err != nil {
+		return err
+	}
 	shop, bad, err := openAnyway(command)
 	if err != nil {
 		return err

@@ -47,6 +47,9 @@ func helpFor(ctx context.Context, within *cli.Command, names []string) error {
 // helpPresets lists the presets, those of larder.toml among them, or shows all
 // of one.
 func helpPresets(command *cli.Command) error {
+	if err := needArgs(command, 1, 2); err != nil {
+		return err
+	}
 	here, err := os.Getwd()
 	if err != nil {
 		return fmt.Errorf("find the current directory: %w", err)

@@ -16,7 +16,12 @@ func versionCommand() *cli.Command {
 	return &cli.Command{
 		Name: "version", Usage: "print the version",
 		OnUsageError: usageError,
-		Action:       func(context.Context, *cli.Command) error { return printVersion() },
+		Action: func(_ context.Context, command *cli.Command) error {
+			if err := needArgs(command, 0, 0); err != nil {
+				return err
+			}
+			return printVersion()
+		},
 	}
 }
 
