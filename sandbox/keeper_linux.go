@@ -3,9 +3,7 @@
 package sandbox
 
 import (
-	"bytes"
 	"fmt"
-	"os"
 	"syscall"
 	"time"
 
@@ -23,10 +21,7 @@ type keeper struct {
 	box   *box
 	plan  *program
 	since time.Time // when it was used last
-	// traffic and sockets say how the network namespace is: two files of /proc of
-	// the keeper, and what the first held before any command could run.
-	traffic, sockets *os.File
-	silence          []byte
+	trace *trace    // of those who had its namespaces
 }
 
 // birth is what a keeper has to know of a process 1 that it is to make.
@@ -68,6 +63,7 @@ func (p *program) keepNamespaces(f facts) {
 	t.at(stageClone, "")
 	t.call(unix.SYS_UNSHARE, num(unix.CLONE_NEWNET))
 	t.bringUpLoopback()
+	t.leaveNothingToDo()
 	p.setup, p.orders.apart = t.steps, t.calls(t.steps)
 }
 
@@ -90,18 +86,18 @@ func (k *keeper) launch(p *program) (*box, error) {
 		made.conn.Close()
 		return nil, failure
 	}
-	if err == nil && k.silence == nil {
-		k.listen()
+	if err == nil && k.trace == nil {
+		k.trace = newTrace(k.box.pid)
 	}
 	return made, err
 }
 
 // answer waits for the id of the process 1 that was asked for.
 func (k *keeper) answer() (pid int, err error) {
-	r, ok := k.box.read()
+	r, ok := k.box.readWithin(stuckAfter)
 	switch {
 	case !ok:
-		return 0, fmt.Errorf("sandbox: %s: the process that keeps them has ended", stageClone)
+		return 0, fmt.Errorf("sandbox: %s: the process that keeps them has ended, or was stopped", stageClone)
 	case r.kind == recordFailed:
 		return 0, k.plan.setupError(r)
 	case int32(r.status) < 0:
@@ -110,41 +106,12 @@ func (k *keeper) answer() (pid int, err error) {
 	return int(r.status), nil
 }
 
-// listen takes down how the network namespace is while nobody has used it. Where
-// /proc does not tell, nobody may have it again.
-func (k *keeper) listen() {
-	open := func(name string) *os.File {
-		file, _ := os.Open(fmt.Sprintf("/proc/%d/net/%s", k.box.pid, name))
-		return file
-	}
-	k.traffic, k.sockets = open("dev"), open("sockstat")
-	k.silence = again(k.traffic)
-}
-
-// isUntouched reports whether the namespaces are as they were when they were made: no
-// packet was ever sent, not even to oneself, so that the kernel remembers no
-// connection, and no socket is left. Without capabilities a process can change
-// nothing else in them that outlives it. All processes that had them must be gone.
-func (k *keeper) isUntouched() bool {
-	return len(k.silence) > 0 && bytes.Equal(again(k.traffic), k.silence) && bytes.HasPrefix(again(k.sockets), []byte("sockets: used 0\n"))
-}
-
-// again reads a small file of /proc anew; nothing when it cannot, or the file is
-// not small.
-func again(file *os.File) []byte {
-	var text [4096]byte
-	n, err := unix.Pread(int(file.Fd()), text[:], 0)
-	if err != nil || n == len(text) {
-		return nil
-	}
-	return text[:n]
-}
-
-// close has the keeper end, and returns what is left to be waited for.
+// close ends the keeper, also one that was stopped, and returns what is left to be
+// waited for.
 func (k *keeper) close() leaver {
 	k.box.conn.Close()
-	k.traffic.Close()
-	k.sockets.Close()
+	k.box.destroy()
+	k.trace.close()
 	return leaver{pid: k.box.pid, plan: k.plan}
 }
 

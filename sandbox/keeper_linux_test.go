@@ -3,6 +3,7 @@
 package sandbox
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -67,7 +69,7 @@ func TestKeeperIsNotUsedAgain(t *testing.T) {
 					t.Errorf("%+v, %v: %q after %q", r.Status, r.err, r.out, before)
 				}
 				before = r.out
-				keeps(t, p, 0)
+				keeps(t, p, 1)
 			}
 		})
 	}
@@ -83,8 +85,8 @@ func TestKeeperIsNotUsedAgainWhileASocketIsThere(t *testing.T) {
 	p.mu.Lock()
 	k := p.keepers[0]
 	p.mu.Unlock()
-	if !k.isUntouched() {
-		t.Fatalf("a sandbox that did nothing left %q, %q", again(k.traffic), again(k.sockets))
+	if !k.trace.isNone() {
+		t.Fatalf("a sandbox that did nothing left %q", k.trace.silence)
 	}
 	a, err := p.Start(Limits{})
 	if err != nil {
@@ -111,8 +113,8 @@ func TestKeeperIsNotUsedAgainWhileASocketIsThere(t *testing.T) {
 	if _, err := reader.Read(make([]byte, 10)); err != nil {
 		t.Fatal(err)
 	}
-	if k.isUntouched() {
-		t.Errorf("a socket that is there is not seen: %q", again(k.sockets))
+	if k.trace.isNone() {
+		t.Errorf("a socket that is there is not seen: %q", k.trace.silence)
 	}
 	if err := syscall.Kill(<-pid, syscall.SIGKILL); err != nil {
 		t.Error(err)
@@ -180,6 +182,78 @@ func TestKeeperThatWasKilled(t *testing.T) {
 	childless(t)
 }
 
+// Whoever stops a keeper holds up one sandbox, and not for ever.
+func TestKeeperThatWasStopped(t *testing.T) {
+	requireSandbox(t)
+	if testing.Short() {
+		t.Skip("it takes as long as a keeper may take to answer")
+	}
+	t.Parallel()
+	p := alonePool(t)
+	first := fromPool(t, p, whose+"true")
+	keeps(t, p, 1)
+	stopped := stopKeeper(t, p)
+	began := time.Now()
+	if r := fromPool(t, p, whose+"true"); r.err != nil || r.ExitCode != 0 || r.out == first.out {
+		t.Errorf("after the keeper was stopped: %+v, %v, %q", r.Status, r.err, r.out)
+	}
+	if took := time.Since(began); took < stuckAfter || took > stuckAfter+soon {
+		t.Errorf("it took %v", took)
+	}
+	eventually(t, "the keeper is gone", func() bool { return syscall.Kill(stopped, 0) != nil })
+}
+
+// stopKeeper stops the one keeper that waits.
+func stopKeeper(t *testing.T, p *Pool) (pid int) {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pid = p.keepers[0].box.pid
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+func TestStoppedKeeperEndsWithItsPool(t *testing.T) {
+	requireSandbox(t)
+	p := alonePool(t)
+	fromPool(t, p, "true").want(t, 0, "")
+	keeps(t, p, 1)
+	stopped := stopKeeper(t, p)
+	began := time.Now()
+	p.Close()
+	if err := syscall.Kill(stopped, 0); err == nil || time.Since(began) >= stuckAfter {
+		t.Errorf("after %v: %v", time.Since(began), err)
+	}
+}
+
+// Where no keeper can be made there are sandboxes all the same, and keepers again after
+// a rest.
+func TestPoolWithoutKeepers(t *testing.T) {
+	requireSandbox(t)
+	p := alonePool(t)
+	first := fromPool(t, p, whose+"true")
+	keeps(t, p, 1)
+	if of, err := p.doWithout(); err != nil || of.isKept {
+		t.Fatal(of.isKept, err)
+	}
+	for range 3 {
+		r := fromPool(t, p, whose+"true")
+		if r.err != nil || r.ExitCode != 0 || r.out == first.out {
+			t.Errorf("%+v, %v: %q", r.Status, r.err, r.out)
+		}
+		first = r
+	}
+	eventually(t, "the pool is idle", func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.base == nil
+	})
+	fromPool(t, p, "true").want(t, 0, "")
+	keeps(t, p, 1)
+}
+
 // A sandbox outlives its keeper.
 func TestKeeperIsKilledUnderASandbox(t *testing.T) {
 	requireSandbox(t)
@@ -213,12 +287,12 @@ func TestKeeperOnlyWhereNothingCanBeLeft(t *testing.T) {
 // A limit of processes lets as many be as in a sandbox of its own.
 func TestKeeperCountsForNoLimit(t *testing.T) {
 	requireSandbox(t)
-	const script = `n=0; while [ $n -lt 40 ] && { sleep 100 & } 2>/dev/null; do n=$((n + 1)); done; echo $n`
+	const script = `(n=0; while [ $n -lt 40 ]; do sleep 100 & n=$((n + 1)); echo $n; done)`
 	limit := func(cfg *Config) { cfg.Limits.Processes = 20 }
 	p := alonePool(t)
 	alone := shell(t, script, limit)
 	pooled := fromPool(t, p, script, limit)
-	if alone.out != pooled.out || !slices.Equal(alone.Struck, pooled.Struck) {
+	if alone.out != pooled.out || !strings.HasPrefix(alone.out, "1\n2\n") || !slices.Equal(alone.Struck, pooled.Struck) {
 		t.Errorf("alone %q %v, from a pool %q %v", alone.out, alone.Struck, pooled.out, pooled.Struck)
 	}
 }
@@ -231,7 +305,11 @@ func noNetworks([]string) error {
 	}
 	p := NewPool(Config{}, SystemView, 1)
 	defer p.Close()
-	_, err := p.Start(Limits{})
+	a, err := p.Start(Limits{})
+	if err != nil {
+		return err
+	}
+	_, err = a.Run(context.Background(), Config{Args: []string{"/bin/true"}})
 	fmt.Println(err)
 	return nil
 }

@@ -126,6 +126,21 @@ func (b *box) read() (record, bool) {
 	return r, err == nil && n == int(unsafe.Sizeof(r))
 }
 
+// readWithin waits for the next record, and not for ever. Who was stopped himself
+// meanwhile looks once more.
+func (b *box) readWithin(limit time.Duration) (record, bool) {
+	defer func() { _ = b.conn.SetReadDeadline(time.Time{}) }()
+	for _, wait := range []time.Duration{limit, 10 * time.Millisecond} {
+		if err := b.conn.SetReadDeadline(time.Now().Add(wait)); err != nil {
+			return record{}, false
+		}
+		if r, ok := b.read(); ok {
+			return r, true
+		}
+	}
+	return record{}, false
+}
+
 // ask sends a request. A process 1 that is gone needs none.
 func (b *box) ask(r request) {
 	_, _ = b.conn.Write(unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r)))

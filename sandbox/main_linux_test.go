@@ -38,6 +38,7 @@ func helpers() map[string]func([]string) error {
 	return map[string]func([]string) error{
 		"attempt":   attemptCall,
 		"connect":   attemptConnect,
+		"deed":      attemptDeed,
 		"hold":      holdSocket,
 		"networks":  noNetworks,
 		"reach":     attemptReach,
@@ -45,6 +46,7 @@ func helpers() map[string]func([]string) error {
 		"send":      attemptSend,
 		"share":     attemptShare,
 		"supervise": superviseShell,
+		"tell":      tellNetwork,
 	}
 }
 

@@ -18,8 +18,9 @@ import (
 //
 // The user and the network namespace of one that ran and is gone serve the next, and
 // never two at a time, where neither the network of the host nor user namespaces were
-// asked for, no packet was sent, and no socket is left. What can be told is how many
-// sockets were opened before, which the kernel counts in /proc/net.
+// asked for, no socket is left, and the kernel has counted nothing of what the network
+// is used for. So the next one cannot tell that there was another before it but by the
+// numbers of the namespaces.
 //
 // What the host shows is looked at anew when the last look is older than PoolIdle,
 // so a sandbox may show small files of /etc as they were twice that ago.
@@ -35,6 +36,7 @@ type Pool struct {
 	making   int
 	running  int
 	base     *base      // what they are made from; nil when it is not known
+	keepless bool       // a keeper could not be made, so nobody tries again for a while
 	looked   time.Time  // when that was found
 	programs []*program // to be used again
 	keepers  []*keeper  // that wait for a sandbox, the longest first
@@ -59,8 +61,9 @@ type leaver struct {
 
 // base is what all sandboxes of a pool have in common, as of one look at the host.
 type base struct {
-	cfg   Config
-	facts facts
+	cfg    Config
+	facts  facts
+	isKept bool // there are keepers
 }
 
 // NewPool makes a pool of at most so many sandboxes that wait, and begins none. Of
@@ -101,6 +104,12 @@ func (p *Pool) take() *Ahead {
 // begin starts a sandbox of the kind of the pool.
 func (p *Pool) begin() (*Ahead, error) {
 	of, err := p.present()
+	if err == nil && of.isKept {
+		if a, err := p.beginKept(of); err == nil {
+			return a, nil
+		}
+		of, err = p.doWithout()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -108,37 +117,67 @@ func (p *Pool) begin() (*Ahead, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Ahead{cfg: of.cfg, facts: of.facts.apart(), plan: plan, pool: p, since: time.Now()}
-	if plan.kept {
-		a.box, a.keeper, err = p.launchKept(of, plan)
-	} else {
-		a.box, err = launch(&of.cfg, plan)
-	}
+	made, err := launch(&of.cfg, plan)
 	if err != nil {
 		plan.arena.free()
 		return nil, err
 	}
-	return a, nil
+	return p.ahead(of, plan, made), nil
 }
 
-// launchKept has process 1 made by a keeper that waits, or else by a new one.
-func (p *Pool) launchKept(of *base, plan *program) (*box, *keeper, error) {
-	if waiting := p.keeper(); waiting != nil {
-		if made, err := waiting.launch(plan); err == nil {
-			return made, waiting, nil
+func (p *Pool) ahead(of *base, plan *program, made *box) *Ahead {
+	return &Ahead{cfg: of.cfg, facts: of.facts.apart(), plan: plan, box: made, pool: p, since: time.Now()}
+}
+
+// beginKept has process 1 made by a keeper that waits, or else by a new one. One that
+// fails was ended or stopped by somebody.
+func (p *Pool) beginKept(of *base) (*Ahead, error) {
+	for k := p.keeper(); k != nil; k = p.keeper() {
+		if !k.trace.isNone() {
+			p.dismiss(k)
+			continue
 		}
-		p.dismiss(waiting) // somebody may have ended it
+		if a, err := p.beginBy(k, of); err == nil {
+			return a, nil
+		}
+		break
 	}
 	k, err := newKeeper(of.facts)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
+	}
+	return p.beginBy(k, of)
+}
+
+// beginBy has process 1 made by a keeper, which goes if it cannot. The program of one
+// that did not answer is not used again, nor freed: there may be a process 1 all the same.
+func (p *Pool) beginBy(k *keeper, of *base) (*Ahead, error) {
+	plan, err := p.program(of)
+	if err != nil {
+		p.dismiss(k)
+		return nil, err
 	}
 	made, err := k.launch(plan)
 	if err != nil {
 		p.dismiss(k)
-		return nil, nil, err
+		if told := (*SetupError)(nil); errors.As(err, &told) {
+			plan.arena.free()
+		}
+		return nil, err
 	}
-	return made, k, nil
+	a := p.ahead(of, plan, made)
+	a.keeper = k
+	return a, nil
+}
+
+// doWithout gives a base without keepers, of which one could not be made.
+func (p *Pool) doWithout() (*base, error) {
+	p.mu.Lock()
+	p.keepless = true
+	p.forget()
+	p.base = nil
+	p.mu.Unlock()
+	return p.present()
 }
 
 // keeper gives the keeper that was used last.
@@ -180,6 +219,7 @@ func (p *Pool) present() (*base, error) {
 	if err != nil {
 		return nil, err
 	}
+	next.isKept = isKept(&next.cfg)
 	return p.renew(next, looked), nil
 }
 
@@ -188,6 +228,7 @@ func (p *Pool) present() (*base, error) {
 func (p *Pool) renew(next *base, looked time.Time) *base {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	next.isKept = next.isKept && !p.keepless
 	if p.base == nil || !reflect.DeepEqual(p.base, next) {
 		p.forget()
 		p.base = next
@@ -214,7 +255,7 @@ func (p *Pool) program(of *base) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan.kept = isKept(&of.cfg)
+	plan.kept = of.isKept
 	plan.leaveNamespaces(&of.cfg)
 	plan.planBase(&of.cfg, of.facts, nil)
 	if err := plan.fits(); err != nil {
@@ -308,21 +349,22 @@ func (p *Pool) tend() {
 		p.wind()
 	} else if p.running == 0 {
 		p.forget()
-		p.base = nil
+		p.base, p.keepless = nil, false
 	}
 }
 
-// reap takes leave of each process 1 that has ended. Nobody waits for one: a wait
+// reap takes leave of each process 1 that has ended. Its keeper waits for another, who
+// first looks whether anything is left in its namespaces. Nobody waits for one: a wait
 // costs a thread of its own.
 func (p *Pool) reap() {
-	var used []*keeper
 	p.leaving = slices.DeleteFunc(p.leaving, func(l leaver) bool {
 		pid, err := syscall.Wait4(l.pid, nil, syscall.WNOHANG, nil)
 		if pid == 0 || errors.Is(err, syscall.EINTR) {
 			return false
 		}
 		if l.keeper != nil {
-			used = append(used, l.keeper)
+			l.keeper.since = time.Now()
+			p.keepers = append(p.keepers, l.keeper)
 		}
 		if l.plan.laid != nil && l.plan.laid.of == p.base && !p.closed && len(p.programs) < 2*p.most {
 			l.plan.recycle()
@@ -332,20 +374,6 @@ func (p *Pool) reap() {
 		}
 		return true
 	})
-	for _, k := range used {
-		p.keepAgain(k)
-	}
-}
-
-// keepAgain takes a keeper back whose sandbox is gone, if nothing of that is left in
-// its namespaces.
-func (p *Pool) keepAgain(k *keeper) {
-	if p.closed || !k.isUntouched() {
-		p.leaving = append(p.leaving, k.close())
-		return
-	}
-	k.since = time.Now()
-	p.keepers = append(p.keepers, k)
 }
 
 // Close ends the sandboxes that nobody has taken, and returns when none of their

@@ -29,6 +29,9 @@ const (
 // verdict is what happens to a system call.
 type verdict uint32
 
+// flowLabels is the option IPV6_FLOWLABEL_MGR.
+const flowLabels = 32
+
 // ioprioWhoUser names all processes of a user to ioprio_set.
 const ioprioWhoUser = 3
 
@@ -131,6 +134,7 @@ func rules(cfg *Config) []rule {
 		rule{number: unix.SYS_IOCTL, body: oneOf(1, refused(syscall.EPERM), allowed, unix.TIOCSTI, unix.TIOCLINUX)},
 		rule{number: unix.SYS_SOCKET, body: oneOf(0, allowed, refused(syscall.EAFNOSUPPORT),
 			unix.AF_UNIX, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK)},
+		rule{number: unix.SYS_SETSOCKOPT, body: socketOption(cfg)},
 		rule{number: unix.SYS_SOCKETPAIR, body: oneOf(0, allowed, refused(syscall.EAFNOSUPPORT), unix.AF_UNIX)},
 	)
 	// Process 1 ends the sandbox. It runs as the same user, who may change it.
@@ -145,6 +149,16 @@ func rules(cfg *Config) []rule {
 	)
 	slices.SortFunc(policy, func(a, b rule) int { return int(a.number) - int(b.number) })
 	return policy
+}
+
+// socketOption refuses labels of flows, which the kernel keeps in the network namespace
+// for seconds after the last socket is closed.
+func socketOption(cfg *Config) []instruction {
+	if cfg.Network != NetworkNone {
+		return []instruction{ret(allowed)}
+	}
+	code := []instruction{argument(1), {op: unix.BPF_JMP | unix.BPF_K | unix.BPF_JEQ, yes: 1, constant: unix.SOL_IPV6}, ret(allowed)}
+	return append(code, oneOf(2, refused(syscall.EPERM), allowed, flowLabels)...)
 }
 
 // notOfUser refuses a call for process 1, and for all of a user, which it is one of.

@@ -65,6 +65,10 @@ func TestFilter(t *testing.T) {
 		"niceness of all":      {decide(t, nativeArch, unix.SYS_SETPRIORITY, unix.PRIO_USER, 0), denied},
 		"its own niceness":     {decide(t, nativeArch, unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, 0), allowed},
 		"disk access of all":   {decide(t, nativeArch, unix.SYS_IOPRIO_SET, ioprioWhoUser, 0), denied},
+		"label of flows":       {decide(t, nativeArch, unix.SYS_SETSOCKOPT, 3, unix.SOL_IPV6, flowLabels), denied},
+		"label for the host":   {decideFor(t, &Config{Network: NetworkHost}, nativeArch, unix.SYS_SETSOCKOPT, 3, unix.SOL_IPV6, flowLabels), allowed},
+		"another option":       {decide(t, nativeArch, unix.SYS_SETSOCKOPT, 3, unix.SOL_IPV6, unix.IPV6_V6ONLY), allowed},
+		"one of another level": {decide(t, nativeArch, unix.SYS_SETSOCKOPT, 3, unix.SOL_IP, flowLabels), allowed},
 		"other architecture":   {decide(t, unix.AUDIT_ARCH_I386, 3), denied},
 		"x32":                  {decide(t, nativeArch, 0x40000000|unix.SYS_READ), denied},
 	} {
