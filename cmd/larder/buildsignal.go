@@ -8,13 +8,16 @@ import (
 )
 
 // fanOut passes signals on to all actions of a build. The first that asks for an
-// end also has nothing more begun.
+// end also has nothing more begun; a SIGINT after it, a second Ctrl-C, is passed on
+// as SIGKILL, since who gives it does not want to wait any longer.
 type fanOut struct {
 	stop chan struct{} // closed then
 
 	mu    sync.Mutex
 	to    map[int]chan os.Signal
 	ended os.Signal
+	// impatient: a second Ctrl-C came.
+	impatient bool
 }
 
 func newFanOut() *fanOut { return &fanOut{stop: make(chan struct{}), to: map[int]chan os.Signal{}} }
@@ -34,9 +37,13 @@ func (f *fanOut) relay(ctx context.Context, from <-chan os.Signal) {
 func (f *fanOut) pass(s os.Signal) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if s != syscall.SIGUSR1 && s != syscall.SIGUSR2 && f.ended == nil {
+	switch {
+	case s == syscall.SIGUSR1 || s == syscall.SIGUSR2:
+	case f.ended == nil:
 		f.ended = s
 		close(f.stop)
+	case s == syscall.SIGINT:
+		s, f.impatient = syscall.SIGKILL, true
 	}
 	for _, to := range f.to {
 		select {
@@ -55,6 +62,9 @@ func (f *fanOut) add(i int) <-chan os.Signal {
 	f.to[i] = to
 	if f.ended != nil {
 		to <- f.ended
+	}
+	if f.impatient {
+		to <- syscall.SIGKILL
 	}
 	return to
 }
