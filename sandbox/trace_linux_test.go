@@ -6,11 +6,13 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -287,6 +289,57 @@ func TestNobodySeesWhoWasThereBefore(t *testing.T) {
 			keeps(t, p, 1)
 			differs(t, empty.out, fromPool(t, p, "", tell).out)
 		})
+	}
+}
+
+// A process in namespaces that served before has no right more than one in its own.
+func TestSandboxOfAKeeperIsAsOneAlone(t *testing.T) {
+	requireSandbox(t)
+	p := alonePool(t)
+	fromPool(t, p, "true").want(t, 0, "")
+	keeps(t, p, 1)
+	const script = `grep -E '^(Groups|Cap|NoNew|Sec|Shd|Sig(Blk|Ign|Cgt)|NSpid|Uid|Gid|Umask|TracerPid)' /proc/self/status
+		cat /proc/self/limits /proc/self/uid_map /proc/self/gid_map /proc/self/projid_map /proc/self/setgroups /proc/self/oom_score_adj /proc/self/timerslack_ns
+		ulimit -a; ls -l /proc/self/fd | wc -l; cut -d' ' -f3-8 /proc/self/stat; cut -d' ' -f5- /proc/self/mountinfo | sed 's/^[0-9]*//'; echo /proc/[0-9]*; hostname; nice`
+	alone, pooled := shell(t, script), fromPool(t, p, script, func(cfg *Config) { cfg.Env = append(cfg.Env, "HOME="+HomeDir) })
+	if pooled.err != nil || pooled.ExitCode != 0 || !strings.Contains(pooled.out, "CapEff:") {
+		t.Fatalf("%+v, %v: %s", pooled.Status, pooled.err, pooled.out)
+	}
+	differs(t, alone.out, pooled.out)
+}
+
+func TestNothingIsOpenToASandboxOfAKeeper(t *testing.T) {
+	requireSandbox(t)
+	p := alonePool(t)
+	var names []string
+	for _, list := range []map[string]func() error{calls(), escapes()} {
+		names = slices.AppendSeq(names, maps.Keys(list))
+	}
+	for range 2 {
+		r := fromPool(t, p, "", asHelper(t, "attempt", names...))
+		if r.err != nil || r.ExitCode != 0 || strings.Contains(r.out, "<nil>") || strings.Count(r.out, "\n") != len(names) {
+			t.Errorf("got %q, %+v, %v", r.out, r.Status, r.err)
+		}
+		keeps(t, p, 1)
+	}
+}
+
+// The keeper of a sandbox is out of its reach, as all of the host is.
+func TestKeeperIsOutOfReach(t *testing.T) {
+	requireSandbox(t)
+	p := alonePool(t)
+	fromPool(t, p, "true").want(t, 0, "")
+	keeps(t, p, 1)
+	p.mu.Lock()
+	pid := strconv.Itoa(p.keepers[0].box.pid)
+	p.mu.Unlock()
+	if number, _ := strconv.Atoi(pid); number < 50 {
+		t.Skip("a process of the sandbox could have the same number")
+	}
+	fromPool(t, p, "", asHelper(t, "reach", pid)).want(t, 0, "")
+	fromPool(t, p, "kill -9 -1; kill -9 0")
+	if state, err := os.ReadFile("/proc/" + pid + "/stat"); err != nil || bytes.Contains(state, []byte(") Z ")) {
+		t.Errorf("the keeper: %s, %v", state, err)
 	}
 }
 

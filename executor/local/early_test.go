@@ -51,6 +51,9 @@ func TestSandboxesWaitBesideAnIndexOnly(t *testing.T) {
 	if pool := r.ready.of(alone); pool == nil || pool != r.ready.of(alone) || pool == r.ready.of(shared) {
 		t.Error("each kind of sandbox has a pool of its own")
 	}
+	if live := (&action.Action{Caches: []action.Cache{{}, {Live: true}}}); r.ready.of(live) != nil {
+		t.Error("actions that share a folder have sandboxes of a pool")
+	}
 }
 
 // foreseeing begins a sandbox, and a runner whose namespaces are not looked for.

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"slices"
 	"sync"
 
 	"larder/executor/action"
@@ -22,9 +23,12 @@ type kind struct {
 	userns  bool
 }
 
-// of gives the pool for an action; nil when none is kept.
+// of gives the pool for an action; nil when none is kept. One that shares a folder with
+// others while it runs has a sandbox of its own: by a socket there they can give each
+// other an open file of /proc, and that of a namespace would show who has it next.
 func (r *ready) of(a *action.Action) *sandbox.Pool {
-	if r.most == 0 {
+	isLive := func(c action.Cache) bool { return c.Live }
+	if r.most == 0 || slices.ContainsFunc(a.Caches, isLive) {
 		return nil
 	}
 	k := kind{networkOf(a.Network), a.Host, a.Userns}
