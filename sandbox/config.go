@@ -171,7 +171,8 @@ type Config struct {
 
 	// Signals are passed on to the process group of what is running.
 	Signals <-chan os.Signal
-	// Timeout bounds the command, not the set-up; zero means none.
+	// Timeout bounds the command, not the set-up; zero means none. A tear-down has
+	// as long for itself, and never less than Grace.
 	Timeout time.Duration
 	// Grace is how long processes have between SIGTERM and SIGKILL after the
 	// time-out or the cancellation of the context; it also bounds a tear-down
@@ -190,6 +191,14 @@ type Config struct {
 
 // defaultGrace is used for a zero Config.Grace.
 const defaultGrace = 2 * time.Second
+
+// patience is how long a tear-down may take that nobody interrupts; zero is no bound.
+func (cfg *Config) patience() time.Duration {
+	if cfg.Timeout <= 0 {
+		return 0
+	}
+	return max(cfg.Timeout, cfg.grace())
+}
 
 func (cfg *Config) grace() time.Duration {
 	if cfg.Grace > 0 {

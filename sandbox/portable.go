@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -64,14 +65,29 @@ func (g *group) stages(ctx context.Context) error {
 	if len(g.cfg.Teardown) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	if g.ending {
-		defer time.AfterFunc(g.cfg.grace(), cancel).Stop()
+	return g.teardown(ctx)
+}
+
+// teardown runs the tear-down for as long as it may take.
+func (g *group) teardown(outer context.Context) error {
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(outer))
+	defer cancel(nil)
+	late := errors.New("the tear-down took too long")
+	switch patience := g.cfg.patience(); {
+	case g.status.Killed || g.ending && patience == 0:
+		defer time.AfterFunc(g.cfg.grace(), func() { cancel(nil) }).Stop()
+	default:
+		defer context.AfterFunc(outer, func() { cancel(nil) })()
+		if patience > 0 {
+			defer time.AfterFunc(patience, func() { cancel(late) }).Stop()
+		}
 	}
 	g.ending, g.killed = false, false
 	before := g.status
 	step, err := g.step(ctx, g.cfg.Teardown)
+	if step != nil {
+		step.TimedOut = g.ending && errors.Is(context.Cause(ctx), late)
+	}
 	before.Teardown = step
 	g.status = before // what strikes now is the tear-down's own failure
 	return err

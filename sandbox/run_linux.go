@@ -17,7 +17,8 @@ import (
 // A failing set-up leaves the command out. A tear-down runs whenever a set-up
 // or the command was started, and changes nothing in the status of these. When
 // ctx is cancelled, what is running gets SIGTERM and, after the grace, SIGKILL;
-// the tear-down still gets that long. So Run returns in bounded time.
+// the tear-down still gets that long. So Run returns in bounded time. A tear-down that
+// hangs ends in the same way when its time is up, see [Config.Timeout].
 //
 // The error is a *SetupError when the sandbox could not be made, ErrConfig when
 // cfg makes no sense, or ErrLost. A command that fails, or that cannot be
@@ -42,11 +43,12 @@ func Run(ctx context.Context, cfg Config) (Status, error) {
 type alarm uint8
 
 const (
-	alarmNone    alarm = iota
-	alarmTimeout       // the command has used up its time
-	alarmKill          // the grace after SIGTERM is over
-	alarmDestroy       // even SIGKILL did not end it
-	alarmLinger        // the stage has ended, and SIGKILL does not end others of it
+	alarmNone     alarm = iota
+	alarmTimeout        // the command has used up its time
+	alarmTeardown       // the tear-down has
+	alarmKill           // the grace after SIGTERM is over
+	alarmDestroy        // even SIGKILL did not end it
+	alarmLinger         // the stage has ended, and SIGKILL does not end others of it
 )
 
 // supervisor turns what happens into requests to process 1 and into a status.
@@ -63,6 +65,7 @@ type supervisor struct {
 	last    record // the end of the stage that lingers
 	ending  bool   // SIGTERM was sent
 	over    bool   // the command has ended, or never will start
+	late    bool   // the tear-down has used up its time
 }
 
 // supervise returns when process 1 has reported the last stage, or is gone.
@@ -162,6 +165,9 @@ func (s *supervisor) ring() {
 	case alarmTimeout:
 		s.status.TimedOut = true
 		s.end()
+	case alarmTeardown:
+		s.late = true
+		s.end()
 	case alarmKill:
 		s.box.ask(request{kind: requestKill})
 		s.set(alarmDestroy, s.cfg.grace())
@@ -209,6 +215,7 @@ func (s *supervisor) note(r record) {
 	case recordNoStart:
 		s.over = s.over || r.stage == stageCommand
 		s.failure = errors.Join(s.failure, s.notStarted(r))
+		s.awaitTeardown()
 	case recordNoExec:
 		s.outcome(r, StepStatus{ExitCode: -1, Exec: s.execError(r)})
 	case recordExited:
@@ -259,10 +266,22 @@ func (s *supervisor) outcome(r record, step StepStatus) {
 		s.status.Setup = &step
 		s.over = !step.OK()
 	case stageTeardown:
+		step.TimedOut = s.late
 		s.status.Teardown = &step
+		return
 	default:
 		s.over = true
 		s.status.ExitCode, s.status.Signal, s.status.Exec, s.status.Run = step.ExitCode, step.Signal, step.Exec, step.Duration
+	}
+	s.awaitTeardown()
+}
+
+// awaitTeardown sets the time for a tear-down that follows now. Whoever has cancelled
+// the run waits for no more than the grace, which is set already.
+func (s *supervisor) awaitTeardown() {
+	patience := s.cfg.patience()
+	if s.over && patience > 0 && !s.status.Killed && s.status.Teardown == nil && s.plan.stages[stageTeardown].program != "" {
+		s.set(alarmTeardown, patience)
 	}
 }
 

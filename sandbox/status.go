@@ -63,6 +63,9 @@ type StepStatus struct {
 	Exec *ExecError
 	// Duration is how long it ran.
 	Duration time.Duration
+	// TimedOut says that it was ended because it took too long, which only a tear-down
+	// can; see [Config.Timeout].
+	TimedOut bool
 	// Lingers says that it ended and left processes that cannot be ended, so that
 	// nothing was run after it; see [Status.Left].
 	Lingers bool
@@ -70,7 +73,7 @@ type StepStatus struct {
 
 // OK reports whether the step ended by itself with exit code 0 and left nothing.
 func (s *StepStatus) OK() bool {
-	return s.Exec == nil && s.Signal == 0 && s.ExitCode == 0 && !s.Lingers
+	return s.Exec == nil && s.Signal == 0 && s.ExitCode == 0 && !s.TimedOut && !s.Lingers
 }
 
 // ExecError says why a program could not be executed.
