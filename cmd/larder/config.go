@@ -157,6 +157,9 @@ func readSettings(path, root string) (settings, error) {
 	if err := decode(decoder, &one); err != nil {
 		return settings{}, describeTOML(path, err)
 	}
+	if wrong := findMisspelling(data); wrong != nil {
+		return settings{}, fmt.Errorf("%s:%d: unknown key %s; it is written %s", path, wrong.line, wrong.key, wrong.right)
+	}
 	if one.Store != "" && !filepath.IsAbs(one.Store) {
 		one.Store = filepath.Join(filepath.Dir(path), one.Store)
 	}
