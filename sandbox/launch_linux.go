@@ -174,18 +174,30 @@ func (b *box) close() (isStuck bool, err error) {
 	}
 }
 
+// reap waits for process 1 by a descriptor. A call that waits would keep a thread and,
+// until the runtime comes upon it, what else that thread has to do.
 func (b *box) reap() error {
 	defer b.arena.free()
-	for {
-		_, err := syscall.Wait4(b.pid, nil, 0, nil)
-		switch {
-		case errors.Is(err, syscall.EINTR):
-		case err != nil:
-			return fmt.Errorf("sandbox: wait for process 1: %w", err)
-		default:
-			return nil
-		}
+	descriptor, err := unix.PidfdOpen(b.pid, unix.PIDFD_NONBLOCK)
+	if err != nil {
+		return fmt.Errorf("sandbox: wait for process 1: %w", err)
 	}
+	file := os.NewFile(uintptr(descriptor), "process 1")
+	defer file.Close()
+	conn, err := file.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("sandbox: wait for process 1: %w", err)
+	}
+	var failed error
+	err = conn.Read(func(uintptr) (isOver bool) {
+		var ended int
+		ended, failed = syscall.Wait4(b.pid, nil, syscall.WNOHANG, nil)
+		return ended != 0 && !errors.Is(failed, syscall.EINTR)
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return fmt.Errorf("sandbox: wait for process 1: %w", err)
+	}
+	return nil
 }
 
 // destroy kills process 1, and with it all others, whatever it is doing.

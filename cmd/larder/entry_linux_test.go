@@ -8,6 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +83,48 @@ func TestACommandHasCustomaryTimers(t *testing.T) {
 		out, err := cmd.Output()
 		if err != nil || string(out) != "50000\n" {
 			t.Errorf("in a sandbox of the kind %s: %q, %v", sandbox, out, err)
+		}
+	}
+}
+
+// processors gives what the runtime says of their number in the course of a run, by
+// its own trace.
+func processors(t *testing.T, larder string, environment []string, args ...string) []string {
+	t.Helper()
+	cmd := exec.Command(larder, append([]string{"run", "--results", "off"}, args...)...)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), "LARDER_STORE="+filepath.Join(t.TempDir(), "store"), "GODEBUG=schedtrace=1")
+	cmd.Env = append(cmd.Env, environment...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var said []string
+	for _, found := range regexp.MustCompile(`gomaxprocs=(\d+)`).FindAllStringSubmatch(string(out), -1) {
+		said = append(said, found[1])
+	}
+	if len(said) < 2 {
+		t.Fatalf("the runtime says too little:\n%s", out)
+	}
+	return slices.Compact(said)
+}
+
+func TestARunBeginsOnOneProcessor(t *testing.T) {
+	needSandbox(t)
+	larder := buildLarder(t)
+	all := []string{"1", strconv.Itoa(runtime.NumCPU())}
+	for name, c := range map[string]struct {
+		environment, args, want []string
+	}{
+		"and gets all when it takes longer":            {nil, []string{"--", "sleep", "0.1"}, all},
+		"and gets all when there is much to look at":   {nil, []string{"-i", ".", "--", "sleep", "0.1"}, all},
+		"unless the user has said how many":            {[]string{"GOMAXPROCS=3"}, []string{"--", "sleep", "0.1"}, []string{"3"}},
+		"and stays on it when the user has said so":    {[]string{"GOMAXPROCS=1"}, []string{"--", "sleep", "0.1"}, []string{"1"}},
+		"and larder does not change what others count": {[]string{"GOMAXPROCS=2"}, []string{"-e", "GOMAXPROCS", "--", "sh", "-c", "sleep 0.1; test $GOMAXPROCS = 2"}, []string{"2"}},
+		"of which nobody hears":                        {nil, []string{"-e", "GOMAXPROCS", "--", "sh", "-c", "sleep 0.1; test -z \"$GOMAXPROCS\""}, all},
+	} {
+		if got := processors(t, larder, c.environment, c.args...); !slices.Equal(got, slices.Compact(c.want)) {
+			t.Errorf("a run begins on one processor %s: got %v, want %v", name, got, c.want)
 		}
 	}
 }

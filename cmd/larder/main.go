@@ -9,14 +9,39 @@ package main
 import (
 	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
+	"time"
 )
 
 func main() {
+	dropOneProcessor()
 	reserveStack(0)
 	knowHelp()
 	os.Exit(execute(context.Background(), os.Args))
 }
+
+// oneProcessor is the value of GOMAXPROCS by which entry has a run begin on one
+// processor. Nobody else writes the number so.
+const oneProcessor = "01"
+
+// dropOneProcessor takes that variable out of the environment, which others inherit.
+func dropOneProcessor() {
+	if os.Getenv("GOMAXPROCS") == oneProcessor {
+		os.Unsetenv("GOMAXPROCS")
+	}
+}
+
+// onAllProcessors has the runtime use what it would have used, unless the user has said
+// how many.
+func onAllProcessors() {
+	if runtime.GOMAXPROCS(0) == 1 && os.Getenv("GOMAXPROCS") == "" {
+		runtime.SetDefaultGOMAXPROCS()
+	}
+}
+
+// soon is when a command is not over at once.
+const soon = 10 * time.Millisecond
 
 // stackSize is what the stack of main comes to in a run of a command.
 const stackSize = 48 << 10

@@ -98,6 +98,9 @@ func perform(ctx context.Context, o order, shop *workshop, err error) error {
 	}
 	if a := o.Action; len(a.Inputs)+len(a.Trees)+len(a.Outputs)+len(a.Caches)+len(a.Payloads)+len(a.Observe) > 0 {
 		collectSeldom()
+		onAllProcessors()
+	} else {
+		time.AfterFunc(soon, onAllProcessors)
 	}
 	runner := shop.runner()
 	if !o.Results.Read {
