@@ -230,6 +230,66 @@ func TestStoppedKeeperEndsWithItsPool(t *testing.T) {
 	}
 }
 
+// Keepers that are killed at any moment, also while they make a process 1, or held up
+// for a while, cost no sandbox anything.
+func TestKeepersAreKilledUnderUse(t *testing.T) {
+	requireSandbox(t)
+	p := NewPool(Config{}, SystemView, 2)
+	over, killed := make(chan struct{}), make(chan int, 1)
+	go func() {
+		count := 0
+		for ; ; count++ {
+			select {
+			case <-over:
+				killed <- count
+				return
+			case <-time.After(time.Millisecond):
+			}
+			p.mu.Lock()
+			for i, k := range p.keepers {
+				signals := []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP, syscall.SIGCONT, syscall.SIGCONT}
+				strike(t, k.box.pid, time.Duration(count%8)*100*time.Microsecond, signals[(count+i)%4])
+				strike(t, k.box.pid, 3*time.Millisecond, syscall.SIGCONT)
+			}
+			p.mu.Unlock()
+		}
+	}()
+	var users sync.WaitGroup
+	for range 3 {
+		users.Go(func() {
+			for range long(60, 3000) {
+				if err := use(p, "run"); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	users.Wait()
+	close(over)
+	if count := <-killed; count < 10 {
+		t.Errorf("looked for keepers %d times only", count)
+	}
+	p.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.keepers)+len(p.leaving)+len(p.ready) != 0 {
+		t.Errorf("left: %+v", p)
+	}
+}
+
+// strike sends a signal to a process after a while, and to no other that has its id by then.
+func strike(t *testing.T, pid int, after time.Duration, signal syscall.Signal) {
+	process, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		t.Log(err) // it may be gone already
+		return
+	}
+	time.AfterFunc(after, func() {
+		_ = unix.PidfdSendSignal(process, signal, nil, 0)
+		unix.Close(process)
+	})
+}
+
 // Where no keeper can be made there are sandboxes all the same, and keepers again after
 // a rest.
 func TestPoolWithoutKeepers(t *testing.T) {
