@@ -174,30 +174,44 @@ func (b *box) close() (isStuck bool, err error) {
 	}
 }
 
-// reap waits for process 1 by a descriptor. A call that waits would keep a thread and,
-// until the runtime comes upon it, what else that thread has to do.
+// reap waits for process 1, whose memory is free then.
 func (b *box) reap() error {
 	defer b.arena.free()
-	descriptor, err := unix.PidfdOpen(b.pid, unix.PIDFD_NONBLOCK)
+	if awaitEnd(b.pid) {
+		return nil
+	}
+	for {
+		_, err := syscall.Wait4(b.pid, nil, 0, nil)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+		case err != nil:
+			return fmt.Errorf("sandbox: wait for process 1: %w", err)
+		default:
+			return nil
+		}
+	}
+}
+
+// awaitEnd waits for a child by a descriptor, and reports false where there is none to
+// be had. A call that waits would keep a thread and, until the runtime comes upon
+// it, what else that thread has to do.
+func awaitEnd(pid int) (isOver bool) {
+	descriptor, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
 	if err != nil {
-		return fmt.Errorf("sandbox: wait for process 1: %w", err)
+		return false
 	}
 	file := os.NewFile(uintptr(descriptor), "process 1")
 	defer file.Close()
 	conn, err := file.SyscallConn()
 	if err != nil {
-		return fmt.Errorf("sandbox: wait for process 1: %w", err)
+		return false
 	}
-	var failed error
-	err = conn.Read(func(uintptr) (isOver bool) {
-		var ended int
-		ended, failed = syscall.Wait4(b.pid, nil, syscall.WNOHANG, nil)
-		return ended != 0 && !errors.Is(failed, syscall.EINTR)
+	_ = conn.Read(func(uintptr) bool {
+		ended, err := syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
+		isOver = ended == pid || errors.Is(err, syscall.ECHILD)
+		return isOver
 	})
-	if err = errors.Join(err, failed); err != nil {
-		return fmt.Errorf("sandbox: wait for process 1: %w", err)
-	}
-	return nil
+	return isOver
 }
 
 // destroy kills process 1, and with it all others, whatever it is doing.
