@@ -107,8 +107,8 @@ func (w *writer) header(h *tar.Header) error {
 }
 
 func (w *writer) entry(e layers.Entry) error {
-	if err := w.ctx.Err(); err != nil {
-		return context.Cause(w.ctx)
+	if w.ctx.Err() != nil {
+		return brokenOff(w.ctx)
 	}
 	h := &tar.Header{Name: contentPrefix + e.Path, Mode: tarMode(e.Mode), ModTime: e.ModTime}
 	switch e.Kind {
@@ -154,6 +154,12 @@ func (w *writer) content(e layers.Entry) (string, error) {
 	return hash.Digest().Hash(), err
 }
 
+// brokenOff says why ctx has ended, in the words of a codec that was made to end by it:
+// which of them notices first is chance.
+func brokenOff(ctx context.Context) error {
+	return fmt.Errorf("%w: %w", ErrBrokenOff, context.Cause(ctx))
+}
+
 // reading is a reader that ends with its context. It also hides the ways of a
 // file to copy itself, which bring buffers of their own.
 type reading struct {
@@ -163,7 +169,7 @@ type reading struct {
 
 func (r reading) Read(p []byte) (int, error) {
 	if r.ctx.Err() != nil {
-		return 0, context.Cause(r.ctx)
+		return 0, brokenOff(r.ctx)
 	}
 	return r.from.Read(p)
 }
