@@ -9,8 +9,8 @@
 // (read-only), binds, overlays, and what every sandbox has: /proc (read-only),
 // a minimal /dev, a private /tmp, an empty writable home, and made-up user and
 // host names. Process 1 of the sandbox, which has the memory of the caller, is
-// out of sight. User, mount, pid, ipc and uts namespaces are always its own, the
-// network one unless [NetworkHost] is asked for; those of a [Pool] have the user and the
+// out of sight. Mount, pid, ipc and uts namespaces are always its own, and so is a
+// user one, and the network one unless [NetworkHost] is asked for; those of a [Pool] have the user and the
 // network namespace after one another. It has no capabilities, can
 // gain no privileges, and a seccomp filter refuses the system calls that only
 // serve to break out. All of this holds for root as well.

@@ -208,8 +208,8 @@ func awaitEnd(pid int) (isOver bool) {
 	}
 	_ = conn.Read(func(uintptr) bool {
 		ended, err := syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
-		isOver = ended == pid || errors.Is(err, syscall.ECHILD)
-		return isOver
+		isOver = ended == pid
+		return isOver || errors.Is(err, syscall.ECHILD)
 	})
 	return isOver
 }

@@ -46,6 +46,7 @@ func helpers() map[string]func([]string) error {
 		"send":      attemptSend,
 		"share":     attemptShare,
 		"supervise": superviseShell,
+		"timers":    resetTimers,
 		"tell":      tellNetwork,
 	}
 }

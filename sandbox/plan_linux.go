@@ -178,6 +178,8 @@ func (t *table) takeDescriptors() {
 		t.call(unix.SYS_DUP3, (regGiven + register(fd)).operand(), num(fd), num(0))
 		t.close(regGiven + register(fd))
 	}
+	// Here, since a process goes back to what its parent had.
+	t.call(unix.SYS_PRCTL, num(unix.PR_SET_TIMERSLACK), num(customarySlack))
 	location, size := object(t, uint64(1)<<(syscall.SIGCHLD-1))
 	t.call(unix.SYS_SIGNALFD4, nobody, location, size, num(unix.SFD_CLOEXEC|unix.SFD_NONBLOCK)).into(regSignals)
 }

@@ -23,7 +23,6 @@ func (t *table) planStages(cfg *Config, f facts, p *program) {
 		child.at(stageChild, args[0])
 		child.planProcess(cfg, p.memory, stage)
 		child.limit(cfg.Limits, f, p.besides())
-		child.call(unix.SYS_PRCTL, num(unix.PR_SET_TIMERSLACK), num(customarySlack))
 		child.unblockSignals()
 		if cloned(f.group) {
 			child.filterCalls(cfg, p.orders.filter)

@@ -22,6 +22,10 @@ import (
 // is used for. So the next one cannot tell that there was another before it but by the
 // numbers of the namespaces.
 //
+// Who binds a folder writably that another sandbox has at the same time uses [Start]
+// instead: by a socket in it one could hand an open file of /proc on, which would show
+// the next user of the namespace.
+//
 // What the host shows is looked at anew when the last look is older than PoolIdle,
 // so a sandbox may show small files of /etc as they were twice that ago.
 type Pool struct {
@@ -36,7 +40,7 @@ type Pool struct {
 	making   int
 	running  int
 	base     *base      // what they are made from; nil when it is not known
-	keepless bool       // a keeper could not be made, so nobody tries again for a while
+	keepless time.Time  // until when nobody tries to make a keeper, since one could not be made
 	looked   time.Time  // when that was found
 	programs []*program // to be used again
 	keepers  []*keeper  // that wait for a sandbox, the longest first
@@ -47,6 +51,10 @@ type Pool struct {
 
 // PoolIdle is how long a sandbox of a [Pool] waits for somebody to take it.
 const PoolIdle = time.Second
+
+// keeplessFor is how long a pool that is in use does without keepers when one could not
+// be made.
+const keeplessFor = time.Minute
 
 // tendEvery is how often a pool looks for what has become too old, or has ended,
 // while there is something of the kind.
@@ -173,7 +181,7 @@ func (p *Pool) beginBy(k *keeper, of *base) (*Ahead, error) {
 // doWithout gives a base without keepers, of which one could not be made.
 func (p *Pool) doWithout() (*base, error) {
 	p.mu.Lock()
-	p.keepless = true
+	p.keepless = time.Now().Add(keeplessFor)
 	p.forget()
 	p.base = nil
 	p.mu.Unlock()
@@ -228,7 +236,7 @@ func (p *Pool) present() (*base, error) {
 func (p *Pool) renew(next *base, looked time.Time) *base {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	next.isKept = next.isKept && !p.keepless
+	next.isKept = next.isKept && time.Now().After(p.keepless)
 	if p.base == nil || !reflect.DeepEqual(p.base, next) {
 		p.forget()
 		p.base = next
@@ -349,7 +357,7 @@ func (p *Pool) tend() {
 		p.wind()
 	} else if p.running == 0 {
 		p.forget()
-		p.base, p.keepless = nil, false
+		p.base, p.keepless = nil, time.Time{}
 	}
 }
 

@@ -43,7 +43,7 @@ func hangs() []string {
 // TestATeardownHasTheTimeOfTheCommand: whatever became of that, whose end stays as it
 // was.
 func TestATeardownHasTheTimeOfTheCommand(t *testing.T) {
-	const soon, grace = time.Second, 50 * time.Millisecond
+	const soon, grace = 3 * time.Second, 50 * time.Millisecond
 	everyWay(t, func(t *testing.T, run func(context.Context, string, Config) result) {
 		r := run(t.Context(), "exit 3", Config{Timeout: soon, Grace: grace, Teardown: hangs()})
 		if r.err != nil || r.ExitCode != 3 || r.TimedOut || r.Killed || r.log != "began\n" {
@@ -52,7 +52,7 @@ func TestATeardownHasTheTimeOfTheCommand(t *testing.T) {
 		if r.Teardown == nil || !r.Teardown.TimedOut || r.Teardown.OK() || r.Teardown.Signal != syscall.SIGKILL {
 			t.Errorf("its tear-down: %+v", r.Teardown)
 		}
-		r = run(t.Context(), "exit 0", Config{Timeout: soon, Grace: 10 * time.Second, Teardown: []string{"sh", "-c", "sleep 1.2; echo done"}})
+		r = run(t.Context(), "exit 0", Config{Timeout: soon, Grace: 10 * time.Second, Teardown: []string{"sh", "-c", "sleep 3.5; echo done"}})
 		if r.ExitCode != 0 || r.Teardown == nil || !r.Teardown.OK() || r.log != "done\n" {
 			t.Errorf("within the grace, which is longer: %+v, tear-down %+v, log %q", r.Status, r.Teardown, r.log)
 		}

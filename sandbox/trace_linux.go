@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -37,7 +38,7 @@ func newTrace(pid int) *trace {
 	t := &trace{}
 	for _, name := range counts() {
 		file, err := os.Open(fmt.Sprintf("/proc/%d/net/%s", pid, name))
-		if len(t.files) > 0 && name != "netstat" && errors.Is(err, fs.ErrNotExist) {
+		if strings.Contains(name, "6") && errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {

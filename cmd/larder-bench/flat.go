@@ -61,7 +61,7 @@ func looking(ctx context.Context, b *bench, changed int) (time.Duration, error) 
 	}
 	defer layers.RemoveTree(folder) // what stays costs space only
 	source := filepath.Join("cmd", "larder-bench", "floor", "look.c")
-	if out, err := exec.CommandContext(ctx, "cc", "-O2", "-static", "-o", program, source).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "cc", "-O2", "-static", "-pthread", "-o", program, source).CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("compile %s: %w: %s", source, err, out)
 	}
 	return printed(exec.CommandContext(ctx, program, folder, strconv.Itoa(changed), strconv.Itoa(flatRounds)))

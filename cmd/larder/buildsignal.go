@@ -5,6 +5,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // fanOut passes signals on to all actions of a build. The first that asks for an
@@ -13,14 +14,23 @@ import (
 type fanOut struct {
 	stop chan struct{} // closed then
 
+	now func() time.Time
+
 	mu    sync.Mutex
 	to    map[int]chan os.Signal
 	ended os.Signal
+	since time.Time // when the end was asked for
 	// impatient: a second Ctrl-C came.
 	impatient bool
 }
 
-func newFanOut() *fanOut { return &fanOut{stop: make(chan struct{}), to: map[int]chan os.Signal{}} }
+func newFanOut() *fanOut {
+	return &fanOut{stop: make(chan struct{}), now: time.Now, to: map[int]chan os.Signal{}}
+}
+
+// sameOne is how long after the first signal a SIGINT is no second Ctrl-C, but the
+// same one: it reaches larder from the terminal and again from who started larder.
+const sameOne = 300 * time.Millisecond
 
 // relay works until ctx ends.
 func (f *fanOut) relay(ctx context.Context, from <-chan os.Signal) {
@@ -40,9 +50,9 @@ func (f *fanOut) pass(s os.Signal) {
 	switch {
 	case s == syscall.SIGUSR1 || s == syscall.SIGUSR2:
 	case f.ended == nil:
-		f.ended = s
+		f.ended, f.since = s, f.now()
 		close(f.stop)
-	case s == syscall.SIGINT:
+	case s == syscall.SIGINT && f.now().Sub(f.since) >= sameOne:
 		s, f.impatient = syscall.SIGKILL, true
 	}
 	for _, to := range f.to {

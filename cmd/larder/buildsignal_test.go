@@ -5,6 +5,7 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestSignalsOfABuild: what each of two actions hears, of which the second begins
@@ -26,9 +27,12 @@ func TestSignalsOfABuild(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFanOut()
+			clock := time.Now()
+			f.now = func() time.Time { return clock }
 			early := f.add(1)
 			for _, s := range c.come {
 				f.pass(s)
+				clock = clock.Add(sameOne)
 			}
 			if got := heard(early); !slices.Equal(got, c.early) {
 				t.Errorf("who ran heard %v, want %v", got, c.early)
@@ -40,6 +44,22 @@ func TestSignalsOfABuild(t *testing.T) {
 				t.Errorf("ended by %v, want %v", got, c.ended)
 			}
 		})
+	}
+}
+
+// A Ctrl-C that comes by two ways is one.
+func TestTheSameCtrlCTwice(t *testing.T) {
+	f := newFanOut()
+	clock := time.Now()
+	f.now = func() time.Time { return clock }
+	action := f.add(1)
+	f.pass(syscall.SIGINT)
+	clock = clock.Add(sameOne - 1)
+	f.pass(syscall.SIGINT)
+	clock = clock.Add(1)
+	f.pass(syscall.SIGINT)
+	if got := heard(action); !slices.Equal(got, []os.Signal{syscall.SIGINT, syscall.SIGINT, syscall.SIGKILL}) {
+		t.Errorf("the action heard %v", got)
 	}
 }
 

@@ -96,12 +96,7 @@ func perform(ctx context.Context, o order, shop *workshop, err error) error {
 		complain(errors.Join(err, writeRecord(o.record, result)))
 		return exitCode(result.ExitCode)
 	}
-	if a := o.Action; len(a.Inputs)+len(a.Trees)+len(a.Outputs)+len(a.Caches)+len(a.Payloads)+len(a.Observe) > 0 {
-		collectSeldom()
-		onAllProcessors()
-	} else {
-		time.AfterFunc(soon, onAllProcessors)
-	}
+	suitRuntime(o.Action)
 	runner := shop.runner()
 	if !o.Results.Read {
 		runner.Begin(o.Action, o.foreseen)

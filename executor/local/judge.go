@@ -27,7 +27,7 @@ func (a *attempt) judge() error {
 	if t := status.Teardown; t != nil && !t.OK() {
 		warning := "the tear-down command " + ending(*t)
 		if t.TimedOut {
-			warning = fmt.Sprintf("the tear-down command took longer than --timeout (%v), which it has for itself, and was ended; see why it hangs, or raise the limit", a.job.Action.Timeout)
+			warning = fmt.Sprintf("the tear-down command took longer than it may, --timeout (%v) or the time of grace if that is more, and was ended; see why it hangs, or raise the limit", a.job.Action.Timeout)
 		}
 		if said := strings.TrimSpace(a.logs.said()); said != "" {
 			warning += ": " + said

@@ -9,7 +9,8 @@
 // more than 64 members.
 //
 // Nothing is kept between calls, and all functions may be used by many goroutines
-// at once. The look at the names costs about a fifth of what the decoder costs.
+// at once. The look at the names costs a fifth of what the decoder costs where there is
+// much of one kind, and some 20 microseconds for each text.
 package form
 
 import (
@@ -32,7 +33,7 @@ type Fault struct {
 
 // Read reads one object into what a pointer points to; what is what the object is
 // called, with its article, as "a plan". Of a text that is not JSON the first fault
-// is found, of any other all of them, in their order in the text.
+// is found, of any other the first hundred, in their order in the text.
 func Read(text []byte, into any, what string) []Fault {
 	if at := firstBroken(text); at >= 0 {
 		return []Fault{{at, errors.New("the text is not UTF-8 here")}}

@@ -268,3 +268,38 @@ func BenchmarkRead(b *testing.B) {
 		})
 	}
 }
+
+// The decoder puts another letter in the place of half of a pair.
+func TestHalfOfAPairIsRefused(t *testing.T) {
+	for text, want := range map[string]int{
+		`{"a":"\ud800"}`:             5,
+		`{"a":"x\udfffy"}`:           5,
+		`{"a":"\ud83d\ude00"}`:       -1, // a pair
+		`{"a":"\ufffd"}`:             -1, // written so
+		"{\"a\":\"\uFFFD \\u0041\"}": -1,
+		`{"a":"\\ud800"}`:            -1, // a backslash, and letters
+	} {
+		var into struct {
+			A string `json:"a"`
+		}
+		faults := Read([]byte(text), &into, "a text")
+		switch {
+		case want < 0 && len(faults) > 0:
+			t.Errorf("%s: %v", text, faults)
+		case want >= 0 && (len(faults) != 1 || faults[0].Offset != want):
+			t.Errorf("%s: %v, want one fault at %d", text, faults, want)
+		}
+	}
+}
+
+// What is wrong a thousand times is told a hundred times, so that a long text takes no
+// longer than its length.
+func TestFaultsAreBounded(t *testing.T) {
+	text := "{" + strings.TrimSuffix(strings.Repeat(`"b":1,`, 1000), ",") + "}"
+	var into struct {
+		A string `json:"a"`
+	}
+	if faults := Read([]byte(text), &into, "a text"); len(faults) != 100 {
+		t.Errorf("%d faults", len(faults))
+	}
+}

@@ -34,9 +34,15 @@ type span struct {
 	begin int
 }
 
+// mostFaults bounds what is told of one text: to find the line of each takes a look at
+// all that is before it.
+const mostFaults = 100
+
 // fault notes what is wrong.
 func (s *scan) fault(at int, format string, args ...any) {
-	s.faults = append(s.faults, Fault{at, fmt.Errorf(format, args...)})
+	if len(s.faults) < mostFaults {
+		s.faults = append(s.faults, Fault{at, fmt.Errorf(format, args...)})
+	}
 }
 
 // space goes on to the next thing that says something.
@@ -157,7 +163,22 @@ func (s *scan) quoted() []byte {
 		}
 	}
 	s.at++
-	return s.text[begin:s.at]
+	quoted := s.text[begin:s.at]
+	if isMended(quoted) {
+		s.fault(begin, `half of a pair is not a letter: in %s a \u from d800 to dfff stands alone`, quoted)
+	}
+	return quoted
+}
+
+// isMended reports whether the decoder reads another text than is written: in the
+// place of half of a pair of surrogates it puts the letter that stands for none.
+func isMended(quoted []byte) bool {
+	if !bytes.Contains(quoted, []byte(`\u`)) {
+		return false
+	}
+	const none = "\uFFFD"
+	written := bytes.Count(quoted, []byte(none)) + bytes.Count(bytes.ToLower(quoted), []byte(`\ufffd`))
+	return strings.Count(unquote(quoted), none) > written
 }
 
 // unquote reads a text in quotes. Only one with an escape takes a decoder.

@@ -19,7 +19,8 @@ type member struct {
 	*shape
 }
 
-// shapeOf returns the shape of a type. A type that holds itself has none.
+// shapeOf returns the shape of a type, which must not hold itself, nor have a decoder
+// of its own or bytes, which JSON has no list of.
 func shapeOf(t reflect.Type) *shape {
 	s := &shape{kind: t.Kind()}
 	switch t.Kind() {
