@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -60,9 +59,8 @@ func looking(ctx context.Context, b *bench, changed int) (time.Duration, error) 
 		return 0, fmt.Errorf("clear: %w", err)
 	}
 	defer layers.RemoveTree(folder) // what stays costs space only
-	source := filepath.Join("cmd", "larder-bench", "floor", "look.c")
-	if out, err := exec.CommandContext(ctx, "cc", "-O2", "-static", "-pthread", "-o", program, source).CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("compile %s: %w: %s", source, err, out)
+	if err := compile(ctx, program, "look.c"); err != nil {
+		return 0, err
 	}
 	return printed(exec.CommandContext(ctx, program, folder, strconv.Itoa(changed), strconv.Itoa(flatRounds)))
 }

@@ -115,11 +115,16 @@ func newActions(ctx context.Context, b *bench, folder string) (*actions, error) 
 			return nil, fmt.Errorf("make a layer: %w", err)
 		}
 	}
-	source := filepath.Join("cmd", "larder-bench", "floor", "floor.c")
-	if out, err := exec.CommandContext(ctx, "cc", "-O2", "-static", "-o", a.floor, source).CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("compile %s: %w: %s", source, err, out)
+	return a, compile(ctx, a.floor, "floor.c")
+}
+
+// compile makes one of the programs in C.
+func compile(ctx context.Context, program, name string) error {
+	source := filepath.Join("cmd", "larder-bench", "floor", name)
+	if out, err := exec.CommandContext(ctx, "cc", "-O2", "-static", "-pthread", "-o", program, source).CombinedOutput(); err != nil {
+		return fmt.Errorf("compile %s: %w: %s", source, err, out)
 	}
-	return a, nil
+	return nil
 }
 
 // sandboxes runs count actions and returns the median.

@@ -45,8 +45,7 @@ type workshop struct {
 
 // openWorkshop reads the settings for root and opens the store.
 func openWorkshop(command *cli.Command, root string) (*workshop, error) {
-	shop, err := openForRun(command, root)
-	return whole(shop, err)
+	return whole(openForRun(command, root))
 }
 
 // whole refuses a store that is broken.
