@@ -5,6 +5,7 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"os"
 	"time"
 )
 
@@ -44,13 +45,14 @@ func begin(cfg *Config, look func() View, targets []string) (*Ahead, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan.leaveNamespaces(cfg)
+	plan.planApart(cfg, os.Geteuid(), os.Getegid())
 	a := &Ahead{cfg: *cfg, plan: plan}
 	if a.box, err = launch(cfg, plan); err != nil {
 		plan.arena.free()
 		return nil, err
 	}
 	a.cfg.View = look()
+	a.box.hurry(plan)
 	if a.facts, err = surveyHost(&a.cfg); err == nil {
 		plan.planBase(&a.cfg, a.facts, targets)
 		err = plan.fits()
@@ -136,21 +138,30 @@ func (a *Ahead) run(ctx context.Context, cfg Config, began int64) (Status, error
 	if a.taken {
 		a.pool.refill()
 	}
+	goesAlong := cfg.isFinal() && a.pool == nil && isFirstNamespace() // found while the command runs
 	err := s.supervise(ctx)
-	if err == nil && !s.ending {
+	switch {
+	case err == nil && !s.ending && goesAlong:
+		a.box = nil
+	case err == nil && !s.ending && (!cfg.isFinal() || a.pool != nil):
 		a.leave()
-	} else {
-		b := a.box
-		isStuck, closeErr := a.end()
-		if isStuck && s.status.Left == nil {
-			s.status.Left = b.left()
-		}
-		// Without a process id namespace those whom process 1 leaves have another parent.
-		s.status.Stuck = isStuck || cfg.Isolation == Directory && len(s.status.Left) > 0
-		err = errors.Join(err, closeErr)
+	default:
+		err = errors.Join(err, a.await(s))
 	}
 	s.endTerminal()
 	return s.status, err
+}
+
+// await ends the sandbox, and tells who cannot be ended.
+func (a *Ahead) await(s *supervisor) error {
+	b := a.box
+	isStuck, err := a.end()
+	if isStuck && s.status.Left == nil {
+		s.status.Left = b.left()
+	}
+	// Without a process id namespace those whom process 1 leaves have another parent.
+	s.status.Stuck = isStuck || s.cfg.Isolation == Directory && len(s.status.Left) > 0
+	return err
 }
 
 // end is [box.close].

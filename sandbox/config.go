@@ -180,6 +180,13 @@ type Config struct {
 	Grace time.Duration
 	// Limits are what the processes may use of the machine.
 	Limits Limits
+	// Final says that the caller ends soon after the run. Process 1 then stays until that,
+	// and goes with it: the memory that the two share is given back by process 1, and not
+	// before anybody hears of the end of the caller, and its mounts are taken down when the
+	// caller needs the processors no more. Where it is not certain that somebody waits for
+	// what a process leaves, outside the first process id namespace, process 1 is gone
+	// when Run returns. In a [Directory], and with a [Pool], it means nothing.
+	Final bool
 	// Began is told the number that process 1 has outside, once, before anything
 	// runs in the sandbox. It may be nil, and is not called where there is no
 	// process 1.

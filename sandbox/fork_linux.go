@@ -26,12 +26,22 @@ func afterFork()
 //go:noescape
 func vforkClone(number, first, second uintptr) uintptr
 
-// cloneOnto makes the system call clone with a stack of its own for the child, which
-// goes on at entry with m and o in the first two registers of Go's calls. It returns
+// birth is how a process begins that shares the memory of its maker.
+type birth struct {
+	flags, stack uintptr // of the clone
+	entry        uintptr // the code, which finds what follows in the first two registers of Go's calls
+	memory       *memory
+	orders       *orders
+	// born is where the kernel puts the id of the child, before that runs, if flags say so:
+	// the maker may be killed before it can tell.
+	born int32
+}
+
+// cloneOnto makes the system call clone with a stack of its own for the child. It returns
 // in the parent only: the id of the child, or a negative errno.
 //
 //go:noescape
-func cloneOnto(flags, stack, entry uintptr, m *memory, o *orders) uintptr
+func cloneOnto(b *birth) uintptr
 
 // entryOf gives the address of the code of a function. By its name assembly would
 // come to it through a wrapper, which in a program with the race detector calls
@@ -48,9 +58,9 @@ func entryOf(function func(*memory, *orders)) uintptr {
 //go:norace
 //go:nocheckptr
 func fork(p *program, main func(*memory, *orders), flags uintptr) (int, syscall.Errno) {
-	entry := entryOf(main)
+	b := birth{flags: flags, stack: p.stack, entry: entryOf(main), memory: p.memory, orders: p.orders}
 	beforeFork()
-	pid := cloneOnto(flags, p.stack, entry, p.memory, p.orders)
+	pid := cloneOnto(&b)
 	afterFork()
 	if failure := -int(pid); failure > 0 {
 		return 0, syscall.Errno(failure)

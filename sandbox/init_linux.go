@@ -22,6 +22,7 @@ import (
 //go:norace
 //go:nocheckptr
 func processOne(m *memory, o *orders) {
+	m.begun = 1
 	connect(m)
 	for signal := uintptr(1); signal <= 64; signal++ {
 		// What the caller ignores or handles is no concern of the processes here.
@@ -54,7 +55,27 @@ func processOne(m *memory, o *orders) {
 			m.skip = 1
 		}
 	}
+	if o.stays != 0 {
+		attend(m)
+	}
 	quit(0)
+}
+
+// attend returns when the creator is gone. What it asks for comes too late. Whoever reads
+// what the stages wrote is not to wait for that: a command that was never started has not
+// let go of it.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func attend(m *memory) {
+	syscall.RawSyscall6(unix.SYS_CLOSE_RANGE, 0, fdControl-1, 0, 0, 0, 0)
+	for {
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_READ, fdControl, uintptr(unsafe.Pointer(&m.request)), unsafe.Sizeof(m.request), 0, 0, 0)
+		if errno != syscall.EINTR && (errno != 0 || n == 0) {
+			return
+		}
+	}
 }
 
 // fail reports the step of a part that begins at step begin, and ends.
@@ -121,14 +142,16 @@ func follow(m *memory, steps []call) bool {
 	m.failed = -1
 	for i := range steps {
 		s := &steps[i]
-		result, _, errno := syscall.RawSyscall6(s.nr, value(m, &s.args[0]), value(m, &s.args[1]), value(m, &s.args[2]),
-			value(m, &s.args[3]), value(m, &s.args[4]), value(m, &s.args[5]))
-		if errno != 0 && errno != s.tolerated[0] && errno != s.tolerated[1] {
-			m.failed, m.errno = int32(i), errno
-			return false
-		}
-		if s.save != regNone {
-			m.regs[s.save] = result
+		for turn := uintptr(0); turn <= s.more; turn++ {
+			result, _, errno := syscall.RawSyscall6(s.nr, value(m, &s.args[0]), value(m, &s.args[1])+turn, value(m, &s.args[2]),
+				value(m, &s.args[3]), value(m, &s.args[4]), value(m, &s.args[5]))
+			if errno != 0 && errno != s.tolerated[0] && errno != s.tolerated[1] {
+				m.failed, m.errno = int32(i), errno
+				return false
+			}
+			if s.save != regNone {
+				m.regs[s.save] = result
+			}
 		}
 	}
 	return true

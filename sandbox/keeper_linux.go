@@ -22,13 +22,7 @@ type keeper struct {
 	plan  *program
 	since time.Time // when it was used last
 	trace *trace    // of those who had its namespaces
-}
-
-// birth is what a keeper has to know of a process 1 that it is to make.
-type birth struct {
-	flags, stack, entry uintptr
-	memory              *memory
-	orders              *orders
+	owed  *program  // whose process 1 it has not told of; nobody knows whether there is one
 }
 
 // isKept reports whether sandboxes of a kind may have the namespaces of a keeper. A
@@ -59,7 +53,7 @@ func newKeeper(f facts) (*keeper, error) {
 func (p *program) keepNamespaces(f facts) {
 	t := &table{arena: p.arena}
 	t.holdNothing()
-	t.mapUser(f)
+	t.mapUser(f.uid, f.gid)
 	t.at(stageClone, "")
 	t.call(unix.SYS_UNSHARE, num(unix.CLONE_NEWNET))
 	t.bringUpLoopback()
@@ -67,14 +61,16 @@ func (p *program) keepNamespaces(f facts) {
 	p.setup, p.orders.apart = t.steps, t.calls(t.steps)
 }
 
-// launch has the keeper make process 1 for a program.
+// launch has the keeper make process 1 for a program. When it fails the keeper has to be
+// closed, and the program is that of the leaver.
 func (k *keeper) launch(p *program) (*box, error) {
+	k.owed = p
+	k.plan.orders.birth = birth{
+		flags: unix.CLONE_VM | unix.CLONE_PARENT | unix.CLONE_PARENT_SETTID | unix.CLONE_NEWPID, stack: p.stack, entry: entryOf(processOne),
+		memory: p.memory, orders: p.orders,
+	}
 	var failure error
 	made, err := connected(p, func(control uintptr) (int, syscall.Errno) {
-		k.plan.orders.birth = birth{
-			flags: unix.CLONE_VM | unix.CLONE_PARENT | unix.CLONE_NEWPID, stack: p.stack, entry: entryOf(processOne),
-			memory: p.memory, orders: p.orders,
-		}
 		if failure = k.box.tell(request{kind: requestBirth}, int(control)); failure != nil {
 			return 0, 0
 		}
@@ -86,10 +82,14 @@ func (k *keeper) launch(p *program) (*box, error) {
 		made.conn.Close()
 		return nil, failure
 	}
-	if err == nil && k.trace == nil {
+	if err != nil {
+		return nil, err
+	}
+	k.owed = nil
+	if k.trace == nil {
 		k.trace = newTrace(k.box.pid)
 	}
-	return made, err
+	return made, nil
 }
 
 // answer waits for the id of the process 1 that was asked for.
@@ -112,7 +112,7 @@ func (k *keeper) close() leaver {
 	k.box.conn.Close()
 	k.box.destroy()
 	k.trace.close()
-	return leaver{pid: k.box.pid, plan: k.plan}
+	return leaver{pid: k.box.pid, plan: k.plan, owed: k.owed}
 }
 
 // What follows runs in the keeper, by the rules of process 1 (see init_linux.go).
@@ -132,7 +132,7 @@ func keep(m *memory, o *orders) {
 	for await(m, requestBirth) {
 		control := uintptr(m.control.files[0])
 		o.birth.memory.regs[int(regGiven)+fdControl] = control
-		m.status = int32(cloneOnto(o.birth.flags, o.birth.stack, o.birth.entry, o.birth.memory, o.birth.orders))
+		m.status = int32(cloneOnto(&o.birth))
 		syscall.RawSyscall6(syscall.SYS_CLOSE, control, 0, 0, 0, 0, 0)
 		send(m, recordBorn, 0)
 	}

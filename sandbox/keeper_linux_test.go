@@ -269,6 +269,7 @@ func TestKeepersAreKilledUnderUse(t *testing.T) {
 		t.Errorf("looked for keepers %d times only", count)
 	}
 	p.Close()
+	childless(t)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.keepers)+len(p.leaving)+len(p.ready) != 0 {

@@ -5,6 +5,7 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"syscall"
 	"time"
@@ -115,12 +116,14 @@ func (b *box) order(cfg *Config, group *cgroup.Group) error {
 }
 
 // read waits for the next record; false says that process 1 is gone. When it went
-// with a request unread, the socket says so once, ahead of its last words.
+// with a request unread, the socket says so once, ahead of its last words. And the
+// kernel looks for a record first and for the end afterwards: when both come in between
+// it tells of the end, once, while there is a record (unix_dgram_recvmsg).
 func (b *box) read() (record, bool) {
 	var r record
 	into := unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r))
 	n, err := b.conn.Read(into)
-	if errors.Is(err, unix.ECONNRESET) {
+	for again := 0; again < 2 && (errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET)); again++ {
 		n, err = b.conn.Read(into)
 	}
 	return r, err == nil && n == int(unsafe.Sizeof(r))

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -41,6 +42,70 @@ func TestAwaitEnd(t *testing.T) {
 	}
 	if awaitEnd(pid) {
 		t.Error("it saw the end of nobody")
+	}
+}
+
+// listened is a box without a process, and the other end of its connection.
+func listened(t *testing.T) (b *box, other int) {
+	t.Helper()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.SetNonblock(pair[0], true); err != nil {
+		t.Fatal(err)
+	}
+	b = &box{conn: os.NewFile(uintptr(pair[0]), "sandbox")}
+	t.Cleanup(func() { b.conn.Close() })
+	return b, pair[1]
+}
+
+// speak sends a record that nothing but its stage tells from others.
+func speak(t *testing.T, to int, stage uint32) {
+	t.Helper()
+	r := record{kind: recordExited, stage: stage}
+	if _, err := unix.Write(to, unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r))); err != nil {
+		t.Error(err)
+	}
+}
+
+// When the last words and the end come while the kernel looks, it tells of the end first,
+// and before the last words of the request that was not read. An empty message reads as
+// an end does.
+func TestLastWordsAreHeardAfterTheEnd(t *testing.T) {
+	for _, isAsked := range []bool{false, true} {
+		b, other := listened(t)
+		if isAsked {
+			b.ask(request{kind: requestSkip})
+		}
+		if err := unix.Send(other, nil, 0); err != nil {
+			t.Fatal(err)
+		}
+		speak(t, other, 7)
+		unix.Close(other)
+		if r, ok := b.read(); !ok || r.stage != 7 {
+			t.Errorf("asked %v: %+v, %v", isAsked, r, ok)
+		}
+		if r, ok := b.read(); ok {
+			t.Errorf("asked %v: %+v after the end", isAsked, r)
+		}
+	}
+}
+
+// The kernel tells of the end too early in one of some hundred thousand of these.
+func TestLastWordsAreHeard(t *testing.T) {
+	for i := range long(2000, 500_000) {
+		b, other := listened(t)
+		go func() {
+			for end := time.Now().Add(time.Duration(i%64) * 200 * time.Nanosecond); time.Now().Before(end); {
+			}
+			speak(t, other, stageCommand)
+			unix.Close(other)
+		}()
+		if r, ok := b.read(); !ok || r.stage != stageCommand {
+			t.Fatalf("in round %d: %+v, %v", i, r, ok)
+		}
+		b.conn.Close()
 	}
 }
 

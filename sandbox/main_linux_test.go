@@ -38,7 +38,9 @@ func helpers() map[string]func([]string) error {
 	return map[string]func([]string) error{
 		"attempt":   attemptCall,
 		"connect":   attemptConnect,
+		"contained": containedHelper,
 		"deed":      attemptDeed,
+		"final":     finalHelper,
 		"hold":      holdSocket,
 		"networks":  noNetworks,
 		"reach":     attemptReach,

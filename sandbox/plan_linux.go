@@ -46,38 +46,34 @@ func (p *program) planBase(cfg *Config, f facts, avoid []string) {
 	if cfg.Isolation == Directory {
 		t.planAmong(p.memory)
 	} else {
-		t.planApart(cfg, f, p)
+		t.makeRoot(p.made, &p.root)
+		t.mountPoints(p.made, nil, p.placed)
+		t.mountAll(nil, p.placed)
 		p.orders.filter = t.layFilter(systemCallFilter(cfg))
 	}
 	p.setup, p.orders.base = t.steps, t.calls(t.steps[before:])
 }
 
-// leaveNamespaces is what process 1 does before anything: it makes the namespaces
-// that it was not born with.
-func (p *program) leaveNamespaces(cfg *Config) {
+// planApart is what process 1 does before anything, while it is found out what there is
+// of the host: it makes the namespaces that it was not born with, and all in them that
+// does not depend on that. The user and the group are those of the caller.
+func (p *program) planApart(cfg *Config, uid, gid int) {
 	if cfg.Isolation == Directory {
 		return
 	}
 	t := &table{arena: p.arena}
 	t.at(stageClone, "")
 	t.call(unix.SYS_UNSHARE, num(p.ownNamespaces(cfg)))
-	p.setup, p.orders.apart = t.steps, t.calls(t.steps)
-}
-
-// planApart is the first part for namespaces.
-func (t *table) planApart(cfg *Config, f facts, p *program) {
-	if !p.kept {
-		t.mapUser(f)
-	}
 	t.holdNothing()
-	t.makeRoot(p.made, &p.root)
-	t.mountPoints(p.made, nil, p.placed)
-	t.mountAll(nil, p.placed)
-	t.nameHost(cfg)
-	if cfg.Network == NetworkNone && !p.kept {
-		t.bringUpLoopback()
+	if !p.kept {
+		t.mapUser(uid, gid)
+		if cfg.Network == NetworkNone {
+			t.bringUpLoopback()
+		}
 	}
+	t.nameHost(cfg)
 	t.dropBounds()
+	p.setup, p.orders.apart = t.steps, t.calls(t.steps)
 }
 
 // planAmong is the first part for a directory: process 1 is one of the processes
@@ -112,6 +108,9 @@ func (p *program) planRun(cfg *Config, f facts) bool {
 	if cfg.Timeout > 0 {
 		p.orders.announce = 1
 	}
+	if cfg.isFinal() {
+		p.orders.stays = 1
+	}
 	return true
 }
 
@@ -137,11 +136,11 @@ func (p *program) mounted(m mount) bool {
 
 // mapUser makes the caller's user the one user of the sandbox. Supplementary
 // groups have to be given up first.
-func (t *table) mapUser(f facts) {
+func (t *table) mapUser(uid, gid int) {
 	for _, file := range [][2]string{
 		{"setgroups", "deny"},
-		{"uid_map", fmt.Sprintf("%d %d 1", UserID, f.uid)},
-		{"gid_map", fmt.Sprintf("%d %d 1", GroupID, f.gid)},
+		{"uid_map", fmt.Sprintf("%d %d 1", UserID, uid)},
+		{"gid_map", fmt.Sprintf("%d %d 1", GroupID, gid)},
 	} {
 		t.at(stageIDs, "/proc/self/"+file[0])
 		t.call(unix.SYS_OPENAT, atCWD, t.text("/proc/self/"+file[0]), num(unix.O_WRONLY|unix.O_CLOEXEC)).into(regFile)
@@ -422,9 +421,7 @@ const lastCapability = 63
 // dropBounds makes sure that no capability can be had again once it was given up.
 func (t *table) dropBounds() {
 	t.at(stageCaps, "")
-	for capability := range lastCapability + 1 {
-		t.call(unix.SYS_PRCTL, num(unix.PR_CAPBSET_DROP), num(capability), num(0), num(0), num(0)).tolerate(syscall.EINVAL)
-	}
+	t.call(unix.SYS_PRCTL, num(unix.PR_CAPBSET_DROP), num(0), num(0), num(0), num(0)).again(lastCapability).tolerate(syscall.EINVAL)
 }
 
 // harmless is a capability that gives no right in a namespace. Process 1 has it so

@@ -32,6 +32,7 @@ func planned(t testing.TB, cfg Config) *program {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.arena.free)
+	p.planApart(&cfg, f.uid, f.gid)
 	p.planBase(&cfg, f, cfg.targets())
 	if !p.planRun(&cfg, f) {
 		t.Fatal("the second part does not fit the first")

@@ -60,11 +60,12 @@ const keeplessFor = time.Minute
 // while there is something of the kind.
 const tendEvery = PoolIdle / 20
 
-// leaver is a sandbox whose process 1 is on its way out.
+// leaver is a sandbox whose process 1 is on its way out, or a keeper that is.
 type leaver struct {
 	pid    int
 	plan   *program
-	keeper *keeper // that made it, if any
+	keeper *keeper  // that made it, if any
+	owed   *program // of the process 1 that a keeper was making last, if it did not tell
 }
 
 // base is what all sandboxes of a pool have in common, as of one look at the host.
@@ -157,8 +158,7 @@ func (p *Pool) beginKept(of *base) (*Ahead, error) {
 	return p.beginBy(k, of)
 }
 
-// beginBy has process 1 made by a keeper, which goes if it cannot. The program of one
-// that did not answer is not used again, nor freed: there may be a process 1 all the same.
+// beginBy has process 1 made by a keeper, which goes if it cannot.
 func (p *Pool) beginBy(k *keeper, of *base) (*Ahead, error) {
 	plan, err := p.program(of)
 	if err != nil {
@@ -168,9 +168,6 @@ func (p *Pool) beginBy(k *keeper, of *base) (*Ahead, error) {
 	made, err := k.launch(plan)
 	if err != nil {
 		p.dismiss(k)
-		if told := (*SetupError)(nil); errors.As(err, &told) {
-			plan.arena.free()
-		}
 		return nil, err
 	}
 	a := p.ahead(of, plan, made)
@@ -264,7 +261,7 @@ func (p *Pool) program(of *base) (*program, error) {
 		return nil, err
 	}
 	plan.kept = of.isKept
-	plan.leaveNamespaces(&of.cfg)
+	plan.planApart(&of.cfg, of.facts.uid, of.facts.gid)
 	plan.planBase(&of.cfg, of.facts, nil)
 	if err := plan.fits(); err != nil {
 		plan.arena.free()
@@ -327,7 +324,7 @@ func (p *Pool) leaves(b *box, plan *program, k *keeper) {
 
 func (p *Pool) leave(b *box, plan *program, k *keeper) {
 	b.conn.Close()
-	p.leaving = append(p.leaving, leaver{b.pid, plan, k})
+	p.leaving = append(p.leaving, leaver{pid: b.pid, plan: plan, keeper: k})
 	p.wind()
 }
 
@@ -365,6 +362,7 @@ func (p *Pool) tend() {
 // first looks whether anything is left in its namespaces. Nobody waits for one: a wait
 // costs a thread of its own.
 func (p *Pool) reap() {
+	var found []leaver
 	p.leaving = slices.DeleteFunc(p.leaving, func(l leaver) bool {
 		pid, err := syscall.Wait4(l.pid, nil, syscall.WNOHANG, nil)
 		if pid == 0 || errors.Is(err, syscall.EINTR) {
@@ -374,14 +372,33 @@ func (p *Pool) reap() {
 			l.keeper.since = time.Now()
 			p.keepers = append(p.keepers, l.keeper)
 		}
-		if l.plan.laid != nil && l.plan.laid.of == p.base && !p.closed && len(p.programs) < 2*p.most {
-			l.plan.recycle()
-			p.programs = append(p.programs, l.plan)
-		} else {
-			l.plan.arena.free()
+		if l.owed != nil {
+			found = p.untold(l, found)
 		}
+		p.reuse(l.plan)
 		return true
 	})
+	p.leaving = append(p.leaving, found...)
+}
+
+// untold adds what a keeper that has ended was making: a process 1, which goes by itself
+// since its connection is closed, or nothing.
+func (p *Pool) untold(l leaver, to []leaver) []leaver {
+	if born := l.plan.orders.birth.born; born != 0 {
+		return append(to, leaver{pid: int(born), plan: l.owed})
+	}
+	p.reuse(l.owed)
+	return to
+}
+
+// reuse keeps a program that nobody uses any more for another sandbox, or frees it.
+func (p *Pool) reuse(plan *program) {
+	if plan.laid != nil && plan.laid.of == p.base && !p.closed && len(p.programs) < 2*p.most {
+		plan.recycle()
+		p.programs = append(p.programs, plan)
+	} else {
+		plan.arena.free()
+	}
 }
 
 // Close ends the sandboxes that nobody has taken, and returns when none of their

@@ -111,6 +111,7 @@ type orders struct {
 	stages   [stageCount]order
 	filter   uintptr // of system calls, a struct sock_fprog; there with base
 	announce int32   // 1 when the start of a stage is to be reported
+	stays    int32   // 1 when process 1 is to stay until its creator has gone
 	birth    birth   // for a keeper; there when requestBirth comes
 }
 
@@ -124,7 +125,7 @@ type order struct {
 	argv, env uintptr
 }
 
-// memory is what process 1 writes to. Its creator does not look at it.
+// memory is what process 1 writes to. Its creator looks at begun, and at no more of it.
 type memory struct {
 	regs    [registerCount]uintptr
 	record  record
@@ -138,6 +139,7 @@ type memory struct {
 	failed  int32         // index of the step or attempt that failed, -1: none
 	best    int32         // index of the attempt whose error tells most
 	errno   syscall.Errno // why it failed
+	begun   int32         // 1 when it has run at all
 	stage   uint32        // which one is running, counted from 1
 	missing int32         // 1 when a file is there that could not be executed for ENOENT
 	skip    int32         // 1 when the command is not wanted any more

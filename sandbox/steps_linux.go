@@ -46,6 +46,13 @@ type step struct {
 	args        [6]operand
 	save        register         // takes the result, unless regNone
 	tolerated   [2]syscall.Errno // errors that count as success
+	more        uintptr          // how often it is made again, each time with its second argument larger by one
+}
+
+// again makes the call so often again, each time with its second argument, a number, larger by one.
+func (s *step) again(often uintptr) *step {
+	s.more = often
+	return s
 }
 
 // into keeps the result of the step in a register.
@@ -66,6 +73,7 @@ type call struct {
 	args      [6]operand
 	save      register
 	tolerated [2]syscall.Errno
+	more      uintptr
 }
 
 // table is a list of steps under construction. What they point to is in arena.
@@ -91,7 +99,7 @@ func (t *table) calls(steps []step) []call {
 	list := place[call](t.arena, len(steps))
 	for i := range steps {
 		s := &steps[i]
-		list[i] = call{s.nr, s.args, s.save, s.tolerated}
+		list[i] = call{s.nr, s.args, s.save, s.tolerated, s.more}
 	}
 	return list
 }

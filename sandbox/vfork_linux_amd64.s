@@ -1,15 +1,17 @@
+#include "go_asm.h"
 #include "textflag.h"
 
-// func cloneOnto(flags, stack, entry uintptr, m *memory, o *orders) uintptr
+// func cloneOnto(b *birth) uintptr
 //
 // The child begins on a stack of its own and never comes back.
-TEXT ·cloneOnto(SB),NOSPLIT|NOFRAME,$0-48
-	MOVQ	flags+0(FP), DI
-	MOVQ	stack+8(FP), SI
-	MOVQ	entry+16(FP), BX
-	MOVQ	m+24(FP), R12
-	MOVQ	o+32(FP), R13
-	MOVQ	$0, DX
+TEXT ·cloneOnto(SB),NOSPLIT|NOFRAME,$0-16
+	MOVQ	b+0(FP), AX
+	MOVQ	birth_flags(AX), DI
+	MOVQ	birth_stack(AX), SI
+	MOVQ	birth_entry(AX), BX
+	MOVQ	birth_memory(AX), R12
+	MOVQ	birth_orders(AX), R13
+	LEAQ	birth_born(AX), DX
 	MOVQ	$0, R10
 	MOVQ	$0, R8
 	MOVQ	$0, R9
@@ -17,7 +19,7 @@ TEXT ·cloneOnto(SB),NOSPLIT|NOFRAME,$0-48
 	SYSCALL
 	TESTQ	AX, AX
 	JZ	child
-	MOVQ	AX, ret+40(FP)
+	MOVQ	AX, ret+8(FP)
 	RET
 child:
 	SUBQ	$16, SP	// where it may keep its arguments

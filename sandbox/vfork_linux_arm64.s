@@ -1,21 +1,23 @@
+#include "go_asm.h"
 #include "textflag.h"
 
-// func cloneOnto(flags, stack, entry uintptr, m *memory, o *orders) uintptr
+// func cloneOnto(b *birth) uintptr
 //
 // The child begins on a stack of its own and never comes back.
-TEXT ·cloneOnto(SB),NOSPLIT|NOFRAME,$0-48
-	MOVD	flags+0(FP), R0
-	MOVD	stack+8(FP), R1
-	MOVD	entry+16(FP), R12
-	MOVD	m+24(FP), R10
-	MOVD	o+32(FP), R11
-	MOVD	ZR, R2
+TEXT ·cloneOnto(SB),NOSPLIT|NOFRAME,$0-16
+	MOVD	b+0(FP), R9
+	MOVD	birth_flags(R9), R0
+	MOVD	birth_stack(R9), R1
+	MOVD	birth_entry(R9), R12
+	MOVD	birth_memory(R9), R10
+	MOVD	birth_orders(R9), R11
+	ADD	$birth_born, R9, R2
 	MOVD	ZR, R3
 	MOVD	ZR, R4
 	MOVD	$220, R8	// SYS_clone
 	SVC
 	CBZ	R0, child
-	MOVD	R0, ret+40(FP)
+	MOVD	R0, ret+8(FP)
 	RET
 child:
 	SUB	$32, RSP	// where it may keep its arguments

@@ -62,6 +62,10 @@ type Config struct {
 	// process that runs many; see [sandbox.Pool] and [Runner.Close]. It takes Indexes:
 	// the state of the host that is part of a key is then older than any of them.
 	Ahead int
+	// Final says that the process ends soon after one action. What an action with no
+	// files of its own leaves to be taken down, if it may, goes with the process; see
+	// [sandbox.Config].
+	Final bool
 	// Untended says that no other process looks after the store, so that
 	// publishing has to, at the cost of waiting for it.
 	Untended bool

@@ -129,13 +129,15 @@ func (a *attempt) configure(ctx context.Context) (sandbox.Config, error) {
 	wanted := a.job.Action
 	a.logs.quota.begin(a.written(private))
 	overlays, binds := a.mounts()
+	others := slices.Concat(toolBinds, a.payloadBinds())
 	streams := a.job.Streams
 	stdout, stderr := a.logs.stdout.write, a.logs.stderr.write
 	if streams.Direct != nil {
 		stdout, stderr = streams.Direct, streams.Direct
 	}
 	return sandbox.Config{
-		Binds: slices.Concat(toolBinds, binds, a.payloadBinds()), Overlays: overlays,
+		Binds: slices.Concat(binds, others), Overlays: overlays,
+		Final:   a.runner.config.Final && len(others)+len(overlays)+len(a.checkouts) == 0,
 		Private: private, Network: networkOf(wanted.Network), AllowUserns: wanted.Userns,
 		Args: a.command(seen), Env: environment(wanted, seen.bins),
 		Setup: shell(wanted.Setup), Teardown: shell(wanted.Teardown),

@@ -1,0 +1,146 @@
+//go:build amd64 || arm64
+
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Process 1 of a final run stays, with no process beside it, and goes with its creator,
+// however that ends.
+func TestFinalRunLeavesProcessOneToTheEndOfTheCaller(t *testing.T) {
+	requireSandbox(t)
+	if !isFirstNamespace() {
+		t.Skip("here nobody may wait for what is left")
+	}
+	for _, end := range []func(*exec.Cmd, io.Closer) error{
+		func(_ *exec.Cmd, input io.Closer) error { return input.Close() },
+		func(caller *exec.Cmd, _ io.Closer) error { return caller.Process.Kill() },
+	} {
+		caller := outside(t, "final")
+		input, err := caller.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := caller.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := caller.Start(); err != nil {
+			t.Fatal(err)
+		}
+		var one int
+		if _, err := fmt.Fscan(out, &one); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Kill(one, 0); err != nil {
+			t.Errorf("process 1 is gone before its creator: %v", err)
+		}
+		if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", one, one)); err != nil || len(text) > 0 {
+			t.Errorf("with process 1 is left: %q, %v", text, err)
+		}
+		if err := end(caller, input); err != nil {
+			t.Fatal(err)
+		}
+		_ = caller.Wait() // it may have been killed
+		eventually(t, "process 1 is gone", func() bool { return syscall.Kill(one, 0) != nil })
+	}
+}
+
+// finalHelper tells the number of process 1 after a final run, and ends with its input.
+func finalHelper([]string) error {
+	one := 0
+	status, err := Run(context.Background(), Config{
+		View: SystemView(), Args: []string{"/bin/sh", "-c", "setsid sleep 60 & true"}, Final: true,
+		Began: func(pid int) { one = pid },
+	})
+	if err != nil || status.ExitCode != 0 {
+		return fmt.Errorf("%+v: %w", status, err)
+	}
+	fmt.Println(one)
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// Whoever reads what a final run writes hears of its end with the run, also of one that did
+// not come to its command.
+func TestFinalRunEndsItsOutput(t *testing.T) {
+	requireSandbox(t)
+	for name, adjust := range map[string]func(*Config){
+		"a command":           func(cfg *Config) { cfg.Args = []string{"true"} },
+		"none":                func(cfg *Config) { cfg.Args = []string{"/no/such"} },
+		"a set-up that fails": func(cfg *Config) { cfg.Args, cfg.Setup = []string{"true"}, []string{"false"} },
+		"a tear-down":         func(cfg *Config) { cfg.Args, cfg.Teardown = []string{"false"}, []string{"false"} },
+	} {
+		read, write, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := Config{View: SystemView(), Env: []string{"PATH=/usr/bin:/bin"}, Final: true, Stdout: write, Stderr: write, Log: write}
+		one := 0
+		cfg.Began = func(pid int) { one = pid }
+		adjust(&cfg)
+		if _, err := Run(t.Context(), cfg); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := errors.Join(write.Close(), read.SetReadDeadline(time.Now().Add(10*time.Second))); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadAll(read); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		read.Close()
+		if _, err := syscall.Wait4(one, nil, syscall.WNOHANG, nil); err == nil { // it is there yet
+			_ = syscall.Kill(one, syscall.SIGKILL)
+			_, _ = syscall.Wait4(one, nil, 0, nil)
+		}
+	}
+}
+
+// In a container the first process may wait for nobody, so nothing is left to it.
+func TestFinalRunInAContainer(t *testing.T) {
+	requireSandbox(t)
+	contained := outside(t, "contained")
+	contained.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}, GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}}
+	out, err := contained.CombinedOutput()
+	if err != nil || strings.TrimSpace(string(out)) != "childless" {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// containedHelper makes a final run, and says whether it has children then.
+func containedHelper([]string) error {
+	if isFirstNamespace() {
+		return errors.New("this is the first namespace")
+	}
+	status, err := Run(context.Background(), Config{View: SystemView(), Args: []string{"true"}, Final: true})
+	if err != nil || status.ExitCode != 0 {
+		return fmt.Errorf("%+v: %w", status, err)
+	}
+	if _, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil); !errors.Is(err, syscall.ECHILD) {
+		return fmt.Errorf("there are children: %w", err)
+	}
+	fmt.Println("childless")
+	return nil
+}
+
+// A run that is final is as any other in a pool, whose sandboxes are many.
+func TestFinalMeansNothingInAPool(t *testing.T) {
+	requireSandbox(t)
+	p := alonePool(t)
+	for range 3 {
+		fromPool(t, p, "true", func(cfg *Config) { cfg.Final = true }).want(t, 0, "")
+	}
+	p.Close()
+	childless(t)
+}
