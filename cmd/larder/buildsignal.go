@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// fanOut passes signals on to all actions of a build. The first that asks for an
+// fanOut passes signals on to all actions of a build, or to the one of a run. The first that asks for an
 // end also has nothing more begun; a SIGINT after it, a second Ctrl-C, is passed on
 // as SIGKILL, since who gives it does not want to wait any longer.
 type fanOut struct {

@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/urfave/cli/v3"
 
@@ -97,11 +95,12 @@ func perform(ctx context.Context, o order, shop *workshop, err error) error {
 		return exitCode(result.ExitCode)
 	}
 	suitRuntime(o.Action)
+	shop.final = true
 	runner := shop.runner()
 	if !o.Results.Read {
 		runner.Begin(o.Action, o.foreseen)
 	}
-	ctx, signals, stop := relaySignals(ctx)
+	ctx, signals, stop := relayToOne(ctx)
 	defer stop()
 	o.Signals = signals
 	why := shop.reasons(o.Action)
@@ -283,42 +282,6 @@ func streamsFor(policy executor.ResultPolicy, record string) executor.Streams {
 		streams.Direct = os.Stdout
 	}
 	return streams
-}
-
-// relaySignals passes signals to larder on to the command. After the first one
-// that asks for an end, and the time of grace, the context is cancelled.
-func relaySignals(ctx context.Context) (context.Context, <-chan os.Signal, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
-	received := make(chan os.Signal, 8)
-	passed := make(chan os.Signal, 8)
-	go func() {
-		// Each of them is a talk between threads of the runtime, which nobody waits
-		// for: until it is over a signal ends larder, as before.
-		signal.Notify(received, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
-		outliveReaders()
-		for s := range received {
-			if s != syscall.SIGUSR1 && s != syscall.SIGUSR2 {
-				afterGrace(ctx, cancel)
-			}
-			select {
-			case passed <- s:
-			default: // the command has eight signals waiting already
-			}
-		}
-	}()
-	return ctx, passed, cancel
-}
-
-// outliveReaders: a closed pipe on standard output, as behind head(1), must not end
-// larder before it has published. Ignoring the signal would pass that on to the
-// command; a channel that nobody reads does not.
-func outliveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
-
-// afterGrace cancels when half of the time of grace is over; the runner gives
-// the other half.
-func afterGrace(ctx context.Context, cancel context.CancelFunc) {
-	stop := time.AfterFunc(grace/2, cancel)
-	context.AfterFunc(ctx, func() { stop.Stop() })
 }
 
 // brokenOff says that what failed was broken off by a signal, as while the inputs

@@ -41,6 +41,8 @@ type workshop struct {
 	ahead int
 	// pathFresh is how long it takes programs to be where they were found.
 	pathFresh time.Duration
+	// final says that the process ends after one action.
+	final bool
 }
 
 // openWorkshop reads the settings for root and opens the store.
@@ -97,7 +99,7 @@ func openConfigured(command *cli.Command, configured settings) (*workshop, error
 	if store == nil {
 		return nil, broken
 	}
-	shop := &workshop{configured, store.Layout, store.Journal, store.Blobs, store.Named, store.Payloads, broken, detached, kind, nil, 0, 0}
+	shop := &workshop{configured, store.Layout, store.Journal, store.Blobs, store.Named, store.Payloads, broken, detached, kind, nil, 0, 0, false}
 	if _, err := shop.maxSize(""); err != nil { // or the process in the background would be the first to see it
 		return nil, err
 	}
@@ -138,7 +140,7 @@ func (w *workshop) runner() *local.Runner {
 	config.CopyPayload, config.LookPayload = w.copyInBackground, lookPayload
 	config.Path, config.Home, config.Env = filepath.SplitList(os.Getenv("PATH")), home, os.Getenv
 	config.Ahead, config.PathFresh = w.ahead, w.pathFresh
-	config.Grace, config.Program = grace/2, program
+	config.Grace, config.Program, config.Final = grace/2, program, w.final
 	config.Spares, config.Broken = []string{os.TempDir(), "/dev/shm"}, w.broken
 	config.Untended, config.Sandbox = !w.background, w.sandbox
 	return local.New(config)
