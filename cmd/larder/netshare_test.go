@@ -21,8 +21,8 @@ import (
 // interface, with keys of its own.
 type sshServer struct {
 	folder, user string
+	sftp         string // the program behind each share
 	port         int
-	mu           sync.Mutex // held while a share is mounted
 }
 
 // sftpServers are the places where systems have the program behind sftp.
@@ -62,13 +62,13 @@ func needShares() (sshd, sftp string, err error) {
 func newSSHServer(t *testing.T) *sshServer {
 	t.Helper()
 	needSandbox(t)
-	program, sftp, err := needShares()
+	sshd, sftp, err := needShares()
 	if err != nil {
 		t.Skipf("what a share over loopback needs is missing: %v", err)
 	}
 	who, err := user.Current()
 	check(t, err)
-	s := &sshServer{folder: t.TempDir(), user: who.Username}
+	s := &sshServer{folder: t.TempDir(), user: who.Username, sftp: sftp}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
 	s.port = listener.Addr().(*net.TCPAddr).Port
@@ -79,12 +79,9 @@ func newSSHServer(t *testing.T) *sshServer {
 			t.Fatalf("ssh-keygen: %v: %s", err, out)
 		}
 	}
-	config := fmt.Sprintf("Port %d\nListenAddress 127.0.0.1\nHostKey %s\nAuthorizedKeysFile %s\nPidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nSubsystem sftp %s\n",
-		s.port, s.path("host"), s.path("key.pub"), s.path("sftp"))
-	// Each server writes down its number, for the tests to stop it.
-	script := fmt.Sprintf("#!/bin/sh\necho $$ >>%s\nexec %s\n", s.path("pids"), sftp)
-	check(t, errors.Join(os.WriteFile(s.path("config"), []byte(config), 0o600), os.WriteFile(s.path("sftp"), []byte(script), 0o755)))
-	s.start(t, program)
+	config := fmt.Sprintf("Port %d\nListenAddress 127.0.0.1\nHostKey %s\nAuthorizedKeysFile %s\nPidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n", s.port, s.path("host"), s.path("key.pub"))
+	check(t, os.WriteFile(s.path("config"), []byte(config), 0o600))
+	s.start(t, sshd)
 	return s
 }
 
@@ -98,6 +95,7 @@ func (s *sshServer) start(t *testing.T, program string) {
 	var said bytes.Buffer
 	server := exec.Command(program, "-D", "-e", "-f", s.path("config"))
 	server.Stderr = &said
+	server.WaitDelay = time.Second // a share that is still mounted has the stream as well
 	check(t, server.Start())
 	ended := make(chan struct{})
 	go func() { _ = server.Wait(); close(ended) }()
@@ -138,8 +136,8 @@ func (s *sshServer) share(t *testing.T, files map[string]string) *netShare {
 	for name, content := range files {
 		n.write(name, content)
 	}
-	n.attach()
 	t.Cleanup(n.detach)
+	n.attach()
 	return n
 }
 
@@ -149,41 +147,44 @@ func (n *netShare) write(name, content string) {
 	check(n, errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o644)))
 }
 
-// attach mounts it, without the memory that sshfs has of what it saw.
+// attach mounts it, without the memory that sshfs has of what it saw. The server is one
+// of this mount alone, and writes down its number, for the tests to stop it.
 func (n *netShare) attach() {
 	n.Helper()
-	s := n.server
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	known := s.pids()
-	options := fmt.Sprintf("IdentityFile=%s,Port=%d,IdentitiesOnly=yes,StrictHostKeyChecking=no,UserKnownHostsFile=/dev/null,dir_cache=no,attr_timeout=0,entry_timeout=0", s.path("key"), s.port)
+	s, number := n.server, filepath.Join(n.place, "number")
+	check(n, os.WriteFile(n.script(), fmt.Appendf(nil, "echo $$ >%s\nexec %s\n", number, s.sftp), 0o644))
+	options := fmt.Sprintf("sftp_server=exec /bin/sh %s,IdentityFile=%s,Port=%d,IdentitiesOnly=yes,StrictHostKeyChecking=no,UserKnownHostsFile=/dev/null,dir_cache=no,attr_timeout=0,entry_timeout=0", n.script(), s.path("key"), s.port)
 	out, err := exec.Command("sshfs", "-F", "/dev/null", "-o", options, fmt.Sprintf("%s@127.0.0.1:%s", s.user, n.origin), n.mount).CombinedOutput()
 	if err != nil {
 		n.Skipf("sshfs cannot mount here: %v: %s", err, out)
 	}
-	now := s.pids()
-	if len(now) != len(known)+1 {
-		n.Fatalf("the servers for sftp are %v after %v", now, known)
-	}
-	n.sftp = now[len(now)-1]
+	data, err := os.ReadFile(number)
+	check(n, err)
+	n.sftp, err = strconv.Atoi(strings.TrimSpace(string(data)))
+	check(n, err)
 }
 
-// pids lists the processes of the server, in the order in which they began.
-func (s *sshServer) pids() (all []int) {
-	data, _ := os.ReadFile(s.path("pids"))
-	for _, text := range strings.Fields(string(data)) {
-		pid, _ := strconv.Atoi(text)
-		all = append(all, pid)
+// script is what the other machine runs for this share.
+func (n *netShare) script() string { return filepath.Join(n.place, "serve") }
+
+// signal stops the other machine or lets it go on.
+func (n *netShare) signal(s syscall.Signal) {
+	if n.sftp > 0 {
+		_ = syscall.Kill(n.sftp, s)
 	}
-	return all
 }
 
-// signal stops the other machine, lets it go on, or ends it.
-func (n *netShare) signal(s syscall.Signal) { _ = syscall.Kill(n.sftp, s) }
+// goAway ends the other machine for good: sshfs asks for a new server when somebody looks at
+// the share between the end of its server and its own (sshfs 3.7.3, start_processing_thread).
+func (n *netShare) goAway() {
+	if os.Remove(n.script()) == nil {
+		n.signal(syscall.SIGKILL)
+	}
+}
 
 // detach ends the server, and with it all who wait for it.
 func (n *netShare) detach() {
-	n.signal(syscall.SIGKILL)
+	n.goAway()
 	eventually(func() bool {
 		_ = exec.Command("fusermount3", "-u", "-z", n.mount).Run()
 		list, err := os.ReadFile("/proc/self/mountinfo")
@@ -215,7 +216,7 @@ func (n *netShare) end(b *began, within time.Duration) int {
 	n.Helper()
 	late := time.AfterFunc(within, func() {
 		n.Errorf("%q is still there after %v; it said %q", b.Args, within, b.said)
-		n.signal(syscall.SIGKILL)
+		n.goAway()
 	})
 	defer late.Stop()
 	if err := b.Wait(); err != nil && b.ProcessState == nil {

@@ -199,7 +199,7 @@ func hangsInACopy(n *netShare) {
 
 func goesInACopy(n *netShare) {
 	b := n.copies()
-	n.signal(syscall.SIGKILL)
+	n.goAway()
 	if code := n.end(b, bounded); code != codeNotWarm || !strings.Contains(b.said.String(), "copy payload "+n.mount) {
 		n.Errorf("warm ended with %d: %s", code, b.said)
 	}
@@ -217,7 +217,7 @@ func goesInACopy(n *netShare) {
 func goesInARun(n *netShare) {
 	b := n.begin(n.run("--", "sh", "-c", "cat sdk/bin/greet; while test -e sdk/bin/greet; do :; done; exit 0")...)
 	n.says(b, b.out, "hello")
-	n.signal(syscall.SIGKILL)
+	n.goAway()
 	if code := n.end(b, bounded); code != 0 || !strings.Contains(b.said.String(), "the result was not kept") {
 		n.Errorf("the run ended with %d: %s", code, b.said)
 	}
