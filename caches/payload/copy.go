@@ -19,6 +19,10 @@ import (
 // wanted. The copy was thrown away.
 var ErrChanged = errors.New("it changed while it was copied; try again when nothing writes to it")
 
+// ErrUnmounted says that the file system of a source went away while it was copied.
+// The source may come back as it was, so the failure is noted.
+var ErrUnmounted = errors.New("the file system that was mounted there went away while it was copied; mount it again")
+
 // Progress is how far a copy is, in bytes of content, holes included.
 type Progress struct {
 	Copied, Total int64
@@ -103,10 +107,13 @@ func (e entry) copy(ctx context.Context, report func(Progress)) error {
 		e.list(ctx) // who made it may have died before that
 		return nil
 	}
-	began := time.Now()
+	began, device := time.Now(), deviceOf(wanted.Path)
 	err = e.clear()
 	if err == nil {
 		err = e.attempt(ctx, wanted, report)
+	}
+	if isAnother(err) && deviceOf(wanted.Path) != device {
+		err = ErrUnmounted
 	}
 	if err == nil {
 		os.Remove(e.path(problemFile))
@@ -136,7 +143,7 @@ func (e entry) clear() error {
 // has changed is another one from now on, and this one will not come back: it
 // leaves nothing at all. An attempt that somebody broke off did not fail.
 func (e entry) giveUp(ctx context.Context, why error) error {
-	if errors.Is(why, ErrChanged) || errors.Is(why, fs.ErrNotExist) {
+	if isAnother(why) {
 		return layers.Discard(e.store.layout, e.path())
 	}
 	err := e.clear()
@@ -145,6 +152,20 @@ func (e entry) giveUp(ctx context.Context, why error) error {
 		_ = e.store.layout.WriteFile(e.path(problemFile), []byte(why.Error()+"\n"), 0o644)
 	}
 	return err
+}
+
+// isAnother tells that the source is not what it was.
+func isAnother(err error) bool {
+	return errors.Is(err, ErrChanged) || errors.Is(err, fs.ErrNotExist)
+}
+
+// deviceOf names the file system of a directory; 0 when it cannot be asked.
+func deviceOf(path string) uint64 {
+	var stat unix.Stat_t
+	if unix.Stat(path, &stat) != nil {
+		return 0
+	}
+	return uint64(stat.Dev)
 }
 
 // attempt copies between two looks at the state of the source.

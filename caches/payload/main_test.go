@@ -14,6 +14,7 @@ import (
 	"larder/caches"
 	"larder/caches/journal"
 	"larder/caches/layers"
+	"larder/caches/layers/layertest"
 	"larder/caches/payload"
 )
 
@@ -27,7 +28,7 @@ const stopVariable = "LARDER_PAYLOAD_STOP"
 func TestMain(m *testing.M) {
 	root := os.Getenv(copierVariable)
 	if root == "" {
-		os.Exit(m.Run())
+		layertest.Main(m.Run)
 	}
 	stopped := os.Getenv(stopVariable) == ""
 	layout, err := caches.OpenLayout(root)
