@@ -120,8 +120,8 @@ func hangsInARun(n *netShare) {
 // the command's code, and takes nothing that may still be written to.
 func hangsAfter(n *netShare, sandbox string) {
 	b := n.begin(n.run("--sandbox", sandbox, "--mutable", "c=cache,publish=0,7", "--", "sh", "-c",
-		"echo x >cache/x; cat sdk/bin/greet; (while test -e sdk/bin/greet; do :; done) >/dev/null 2>&1 & sleep 2; exit 7")...)
-	n.says(b, b.out, "hello")
+		"echo x >cache/x; cat sdk/bin/greet; (while test -e sdk/bin/greet; do :; done) >/dev/null 2>&1 & echo begun; sleep 2; exit 7")...)
+	n.says(b, b.out, "hello\nbegun")
 	n.signal(syscall.SIGSTOP)
 	code := n.end(b, bounded)
 	for _, want := range []string{"warning: process ", " (sh, in ", "it waits in the kernel", "no cache was updated and the result was not kept"} {
