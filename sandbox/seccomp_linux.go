@@ -120,9 +120,12 @@ func noneOf(flags uint32) []instruction {
 	return []instruction{argument(0), unless(unix.BPF_JSET, flags), ret(allowed), ret(refused(syscall.EPERM))}
 }
 
+// mostRules is room for the whole policy.
+const mostRules = 96
+
 // rules is the whole policy, sorted by number.
 func rules(cfg *Config) []rule {
-	policy := namespaceRules(cfg)
+	policy := slices.Grow(namespaceRules(cfg), mostRules)
 	for _, number := range slices.Concat(refusedCalls(), archRefusedCalls()) {
 		policy = append(policy, rule{number: number, verdict: refused(syscall.EPERM)})
 	}
@@ -169,7 +172,7 @@ func notOfUser(user uint32) []instruction {
 
 // oneOf answers yes when the argument is one of values, else no.
 func oneOf(index uint32, yes, no verdict, values ...uint32) []instruction {
-	code := []instruction{argument(index)}
+	code := append(make([]instruction, 0, len(values)+3), argument(index))
 	for i, value := range values {
 		jump := unless(unix.BPF_JEQ, value)
 		jump.yes = uint8(len(values) - i)
@@ -187,7 +190,7 @@ type span struct {
 // spans turns the policy into ranges, of which neighbours differ: the kernel
 // compiles the filter for each sandbox, which takes the longer the longer it is.
 func spans(policy []rule) []span {
-	var list []span
+	list := make([]span, 0, 2*len(policy)+1)
 	var last verdict
 	end := uint32(0)
 	add := func(from uint32, v verdict, body []instruction) {
@@ -219,23 +222,27 @@ func assemble(policy []rule) []instruction {
 		load(dataArch), unless(unix.BPF_JEQ, nativeArch), ret(refused(syscall.EPERM)),
 		load(dataNumber), {op: unix.BPF_JMP | unix.BPF_K | unix.BPF_JGE, no: 1, constant: foreignNumbers}, ret(refused(syscall.EPERM)),
 	}
-	return append(code, search(spans(policy))...)
+	return appendSearch(slices.Grow(code, mostInstructions), spans(policy))
 }
 
-// search finds the span of the number in the accumulator.
-func search(list []span) []instruction {
+// mostInstructions is room for the whole program, so that it is laid out once.
+const mostInstructions = 256
+
+// appendSearch adds what finds the span of the number in the accumulator.
+func appendSearch(code []instruction, list []span) []instruction {
 	if len(list) == 1 {
-		return list[0].code
+		return append(code, list[0].code...)
 	}
-	middle := len(list) / 2
-	left, right := search(list[:middle]), search(list[middle:])
-	jump := instruction{op: unix.BPF_JMP | unix.BPF_K | unix.BPF_JGE, yes: uint8(len(left)), constant: list[middle].from}
-	code := []instruction{jump}
-	if len(left) > math.MaxUint8 {
-		code[0].yes, code[0].no = 0, 1
-		code = append(code, instruction{op: unix.BPF_JMP | unix.BPF_JA, constant: uint32(len(left))})
+	middle, at := len(list)/2, len(code)
+	code = append(code, instruction{op: unix.BPF_JMP | unix.BPF_K | unix.BPF_JGE, constant: list[middle].from})
+	code = appendSearch(code, list[:middle])
+	if skipped := len(code) - at - 1; skipped <= math.MaxUint8 {
+		code[at].yes = uint8(skipped)
+	} else {
+		code[at].no = 1
+		code = slices.Insert(code, at+1, instruction{op: unix.BPF_JMP | unix.BPF_JA, constant: uint32(skipped)})
 	}
-	return slices.Concat(code, left, right)
+	return appendSearch(code, list[middle:])
 }
 
 // systemCallFilter gives the filter as the kernel takes it.
