@@ -12,11 +12,15 @@ build: bin/larder bin/larder-zstd ## build bin/larder, and bin/larder-zstd, whic
 ENTRY := $(if $(wildcard cmd/larder/entry_$(shell $(GO) env GOOS)_$(shell $(GO) env GOARCH).s),-E=main.entry)
 bin/larder: LINK := $(ENTRY)
 
+# Help is written without text/template. Where that is linked, the linker keeps every
+# exported method of the program, since a template may name it (docs/dependencies.md).
+TAGS := urfave_cli_no_template
+
 # The linker writes a program page by page, and page by page the kernel keeps it. What
 # is written in large pieces it keeps in large pieces (ext4, from Linux 6.16), and maps
 # at once: a millisecond less for each start, until the file is read from the disk again.
 bin/larder bin/larder-zstd: $(SOURCES) go.mod go.sum
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='$(LINK)' -o $@.linked ./cmd/$(@F)
+	CGO_ENABLED=0 $(GO) build -trimpath -tags=$(TAGS) -ldflags='$(LINK)' -o $@.linked ./cmd/$(@F)
 	cp $@.linked $@.copied && mv $@.copied $@ && rm $@.linked
 
 test: ## install what the tests need, then run every check and every test

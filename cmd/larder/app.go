@@ -130,16 +130,28 @@ func notYet(_ context.Context, command *cli.Command) error {
 	return fmt.Errorf("%s: not yet in this version of larder", command.FullName())
 }
 
+// describeCompletion has the library's command for completion look and refuse as
+// the others do.
 func describeCompletion(command *cli.Command) {
 	command.Hidden = false
 	command.Usage = "print a completion script for bash, zsh, fish or pwsh"
-	command.ArgsUsage = "SHELL"
-	script := command.Action
+	command.UsageText = "larder completion SHELL"
+	command.OnUsageError = usageError
 	command.Action = func(ctx context.Context, command *cli.Command) error {
-		if err := needArgs(command, 0, 1); err != nil {
-			return err // without a shell the script's own message lists them
+		if command.Args().Len() == 0 {
+			return fmt.Errorf("%s: name the shell: bash, zsh, fish or pwsh", command.FullName())
 		}
-		return script(ctx, command)
+		return helpOrUnknown(ctx, command)
+	}
+	for _, shell := range command.Commands {
+		script := shell.Action
+		shell.OnUsageError = usageError
+		shell.Action = func(ctx context.Context, command *cli.Command) error {
+			if err := needArgs(command, 0, 0); err != nil {
+				return err
+			}
+			return script(ctx, command)
+		}
 	}
 }
 
