@@ -106,15 +106,15 @@ func (a *actions) againstFloor(ctx context.Context) (ours, least time.Duration, 
 
 // newActions makes the layers in a folder.
 func newActions(ctx context.Context, b *bench, folder string) (*actions, error) {
-	a := &actions{floor: b.path("floor"), folder: filepath.Join(folder, "private"), lower: filepath.Join(folder, "lower"), view: sandbox.SystemView(), pool: sandbox.NewPool(sandbox.Config{}, sandbox.SystemView, 2)}
-	if err := os.RemoveAll(a.folder); err != nil {
-		return nil, fmt.Errorf("remove the layers of the last time: %w", err)
+	a := &actions{floor: b.path("floor"), lower: filepath.Join(folder, "lower"), view: sandbox.SystemView(), pool: sandbox.NewPool(sandbox.Config{}, sandbox.SystemView, 2)}
+	err := os.MkdirAll(a.lower, 0o755)
+	if err == nil {
+		a.folder, err = os.MkdirTemp(folder, "private-")
 	}
-	for _, folder := range []string{a.folder, a.lower} {
-		if err := os.MkdirAll(folder, 0o755); err != nil {
-			return nil, fmt.Errorf("make a layer: %w", err)
-		}
+	if err != nil {
+		return nil, fmt.Errorf("make a layer: %w", err)
 	}
+	b.leave(a.folder)
 	return a, compile(ctx, a.floor, "floor.c")
 }
 

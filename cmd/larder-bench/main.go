@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"larder/caches/layers"
 )
 
 func main() {
@@ -31,6 +33,19 @@ func main() {
 type bench struct {
 	larder string
 	dir    string
+	left   []string // see [bench.leave]
+}
+
+// leave has a folder removed when all measures are over. An ext4 without a journal
+// passes over each inode that was freed in the last minutes whenever it makes one, so to
+// remove it earlier would slow down what is measured next.
+func (b *bench) leave(folder string) { b.left = append(b.left, folder) }
+
+// clear removes what was left. What cannot be removed costs space only.
+func (b *bench) clear() {
+	for _, folder := range b.left {
+		_ = layers.RemoveTree(folder)
+	}
 }
 
 // row is a line of the table.
@@ -82,12 +97,14 @@ func run(ctx context.Context, larder, dir, only string) error {
 	if err := os.MkdirAll(b.dir, 0o755); err != nil {
 		return fmt.Errorf("make the folder: %w", err)
 	}
+	defer b.clear()
 	fmt.Printf("%s\n\n", machine())
 	fmt.Println("| measure | larder | peer | figure | bar | met |\n|---|---|---|---|---|---|")
 	for _, m := range measures() {
 		if !strings.Contains(m.name, only) {
 			continue
 		}
+		unix.Sync() // or the disk would write what the last one made beside this one
 		rows, err := m.take(ctx, b)
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
