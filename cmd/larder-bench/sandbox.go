@@ -12,7 +12,7 @@ import (
 // read from results, with bubblewrap with everything unshared.
 func sandboxAgainstBubblewrap(ctx context.Context, b *bench) ([]row, error) {
 	ours, peer, ratio, err := pair(ctx, b.empty(),
-		program{argv: []string{"bwrap", "--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"}, dir: b.dir}, 60)
+		program{argv: []string{"bwrap", "--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"}, dir: b.dir}, 200)
 	if err != nil {
 		return nil, err
 	}
