@@ -1,9 +1,10 @@
 package digest
 
 import (
+	"errors"
 	"fmt"
 
-	"google.golang.org/protobuf/encoding/protowire"
+	"larder/digest/wire"
 )
 
 // DecodeDirectory reads a Directory message whose digests are of fn. It refuses
@@ -11,30 +12,10 @@ import (
 // UTF-8 or have a slash, digests that are malformed, and links without target.
 // Fields that it does not know, node properties among them, are left out.
 func DecodeDirectory(fn Function, data []byte) (Directory, error) {
-	var d Directory
-	err := eachField(data, func(f field) error {
-		switch f.number {
-		case directoryFiles:
-			return f.message(func(inner []byte) error {
-				file, err := decodeFile(fn, inner)
-				d.Files = append(d.Files, file)
-				return err
-			})
-		case directoryDirectories:
-			return f.message(func(inner []byte) error {
-				sub, err := decodeSub(fn, inner)
-				d.Directories = append(d.Directories, sub)
-				return err
-			})
-		case directorySymlinks:
-			return f.message(func(inner []byte) error {
-				link, err := decodeSymlink(inner)
-				d.Symlinks = append(d.Symlinks, link)
-				return err
-			})
-		}
-		return nil
-	})
+	d, err := decodeDirectory(fn, data)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrTree, err)
+	}
 	if err == nil {
 		err = d.checkSorted()
 	}
@@ -45,6 +26,32 @@ func DecodeDirectory(fn Function, data []byte) (Directory, error) {
 		return Directory{}, fmt.Errorf("directory message: %w", err)
 	}
 	return d, nil
+}
+
+// decodeDirectory reads the fields, whatever names and targets they hold.
+func decodeDirectory(fn Function, data []byte) (d Directory, err error) {
+	err = wire.Each(data, func(f wire.Field) (err error) {
+		switch f.Number {
+		case directoryFiles:
+			d.Files, err = appendNode(d.Files, fn, f, decodeFile)
+		case directoryDirectories:
+			d.Directories, err = appendNode(d.Directories, fn, f, decodeSub)
+		case directorySymlinks:
+			d.Symlinks, err = appendNode(d.Symlinks, fn, f, decodeSymlink)
+		}
+		return err
+	})
+	return d, err
+}
+
+// appendNode reads one more node of a list.
+func appendNode[Node any](list []Node, fn Function, f wire.Field, decode func(Function, []byte) (Node, error)) ([]Node, error) {
+	data, err := f.Bytes()
+	if err != nil {
+		return list, err
+	}
+	node, err := decode(fn, data)
+	return append(list, node), err
 }
 
 func (d Directory) checkSorted() error {
@@ -72,15 +79,15 @@ func unsorted(name string) error {
 
 func decodeFile(fn Function, data []byte) (File, error) {
 	var file File
-	err := eachField(data, func(f field) (err error) {
-		switch f.number {
+	err := wire.Each(data, func(f wire.Field) (err error) {
+		switch f.Number {
 		case nodeName:
-			file.Name, err = f.text()
+			file.Name, err = f.Text()
 		case nodeDigest:
 			file.Digest, err = decodeDigest(fn, f, file.Digest)
 		case fileExecutable:
 			var value uint64
-			value, err = f.varint()
+			value, err = f.Varint()
 			file.Executable = value != 0
 		}
 		return err
@@ -90,10 +97,10 @@ func decodeFile(fn Function, data []byte) (File, error) {
 
 func decodeSub(fn Function, data []byte) (Sub, error) {
 	var sub Sub
-	err := eachField(data, func(f field) (err error) {
-		switch f.number {
+	err := wire.Each(data, func(f wire.Field) (err error) {
+		switch f.Number {
 		case nodeName:
-			sub.Name, err = f.text()
+			sub.Name, err = f.Text()
 		case nodeDigest:
 			sub.Digest, err = decodeDigest(fn, f, sub.Digest)
 		}
@@ -102,14 +109,14 @@ func decodeSub(fn Function, data []byte) (Sub, error) {
 	return sub, err
 }
 
-func decodeSymlink(data []byte) (Symlink, error) {
+func decodeSymlink(_ Function, data []byte) (Symlink, error) {
 	var link Symlink
-	err := eachField(data, func(f field) (err error) {
-		switch f.number {
+	err := wire.Each(data, func(f wire.Field) (err error) {
+		switch f.Number {
 		case nodeName:
-			link.Name, err = f.text()
+			link.Name, err = f.Text()
 		case nodeTarget:
-			link.Target, err = f.text()
+			link.Target, err = f.Text()
 		}
 		return err
 	})
@@ -118,93 +125,27 @@ func decodeSymlink(data []byte) (Symlink, error) {
 
 // decodeDigest reads a field that holds a Digest message. It refuses a second
 // one in the same node: protobuf would merge the two into a third.
-func decodeDigest(fn Function, outer field, before Digest) (Digest, error) {
-	var d Digest
+func decodeDigest(fn Function, outer wire.Field, before Digest) (Digest, error) {
 	if !before.IsZero() {
-		return d, fmt.Errorf("%w: a node has two digests", ErrTree)
+		return Digest{}, errors.New("a node has two digests")
 	}
-	err := outer.message(func(data []byte) error {
-		var hash string
-		var size uint64
-		err := eachField(data, func(f field) (err error) {
-			switch f.number {
-			case digestHash:
-				hash, err = f.text()
-			case digestSize:
-				size, err = f.varint()
-			}
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if d, err = New(fn, hash, int64(size)); err != nil {
-			return fmt.Errorf("%w: %w", ErrTree, err)
-		}
-		return nil
-	})
-	return d, err
-}
-
-// field is one field of a message as it is on the wire.
-type field struct {
-	number protowire.Number
-	kind   protowire.Type
-	value  []byte
-}
-
-// eachField calls visit for each field of a message, in the order of the wire.
-// A scalar that comes twice has its last value, as in every protobuf parser.
-func eachField(data []byte, visit func(field) error) error {
-	for len(data) > 0 {
-		number, kind, n := protowire.ConsumeTag(data)
-		if n < 0 {
-			return fmt.Errorf("%w: %w", ErrTree, protowire.ParseError(n))
-		}
-		data = data[n:]
-		if n = protowire.ConsumeFieldValue(number, kind, data); n < 0 {
-			return fmt.Errorf("%w: %w", ErrTree, protowire.ParseError(n))
-		}
-		if err := visit(field{number, kind, data[:n]}); err != nil {
-			return err
-		}
-		data = data[n:]
-	}
-	return nil
-}
-
-// bytes returns the value of a length-delimited field.
-func (f field) bytes() ([]byte, error) {
-	if f.kind != protowire.BytesType {
-		return nil, fmt.Errorf("%w: field %d has wire type %d", ErrTree, f.number, f.kind)
-	}
-	value, n := protowire.ConsumeBytes(f.value)
-	if n < 0 {
-		return nil, fmt.Errorf("%w: %w", ErrTree, protowire.ParseError(n))
-	}
-	return value, nil
-}
-
-func (f field) text() (string, error) {
-	value, err := f.bytes()
-	return string(value), err
-}
-
-func (f field) message(decode func([]byte) error) error {
-	value, err := f.bytes()
+	data, err := outer.Bytes()
 	if err != nil {
+		return Digest{}, err
+	}
+	var hash string
+	var size uint64
+	err = wire.Each(data, func(f wire.Field) (err error) {
+		switch f.Number {
+		case digestHash:
+			hash, err = f.Text()
+		case digestSize:
+			size, err = f.Varint()
+		}
 		return err
+	})
+	if err != nil {
+		return Digest{}, err
 	}
-	return decode(value)
-}
-
-func (f field) varint() (uint64, error) {
-	if f.kind != protowire.VarintType {
-		return 0, fmt.Errorf("%w: field %d has wire type %d", ErrTree, f.number, f.kind)
-	}
-	value, n := protowire.ConsumeVarint(f.value)
-	if n < 0 {
-		return 0, fmt.Errorf("%w: %w", ErrTree, protowire.ParseError(n))
-	}
-	return value, nil
+	return New(fn, hash, int64(size))
 }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"google.golang.org/protobuf/encoding/protowire"
+	"larder/digest/wire"
 )
 
 // File is a regular file in a [Directory].
@@ -39,15 +39,15 @@ type Directory struct {
 // Field numbers of the messages Directory, FileNode, DirectoryNode,
 // SymlinkNode and Digest.
 const (
-	directoryFiles       protowire.Number = 1
-	directoryDirectories protowire.Number = 2
-	directorySymlinks    protowire.Number = 3
-	nodeName             protowire.Number = 1
-	nodeDigest           protowire.Number = 2
-	nodeTarget           protowire.Number = 2
-	fileExecutable       protowire.Number = 4
-	digestHash           protowire.Number = 1
-	digestSize           protowire.Number = 2
+	directoryFiles       = 1
+	directoryDirectories = 2
+	directorySymlinks    = 3
+	nodeName             = 1
+	nodeDigest           = 2
+	nodeTarget           = 2
+	fileExecutable       = 4
+	digestHash           = 1
+	digestSize           = 2
 )
 
 // Encode returns the message in its canonical form: names sorted, the fields
@@ -68,61 +68,49 @@ func (d Directory) Encode() ([]byte, error) {
 func (d Directory) encode() []byte {
 	out := make([]byte, 0, 112*(len(d.Files)+len(d.Directories))+64*len(d.Symlinks))
 	for _, f := range d.Files {
-		size := stringSize(f.Name) + digestNodeSize(f.Digest)
+		size := wire.SizeBytes(len(f.Name)) + sizeDigestNode(f.Digest)
 		if f.Executable {
-			size += 2
+			size += wire.SizeVarint(1)
 		}
-		out = appendNode(out, directoryFiles, size, f.Name)
+		out = startNode(out, directoryFiles, size, f.Name)
 		out = appendDigest(out, f.Digest)
 		if f.Executable {
-			out = protowire.AppendTag(out, fileExecutable, protowire.VarintType)
-			out = protowire.AppendVarint(out, 1)
+			out = wire.AppendVarint(out, fileExecutable, 1)
 		}
 	}
 	for _, s := range d.Directories {
-		out = appendNode(out, directoryDirectories, stringSize(s.Name)+digestNodeSize(s.Digest), s.Name)
+		out = startNode(out, directoryDirectories, wire.SizeBytes(len(s.Name))+sizeDigestNode(s.Digest), s.Name)
 		out = appendDigest(out, s.Digest)
 	}
 	for _, l := range d.Symlinks {
-		out = appendNode(out, directorySymlinks, stringSize(l.Name)+stringSize(l.Target), l.Name)
-		out = protowire.AppendTag(out, nodeTarget, protowire.BytesType)
-		out = protowire.AppendString(out, l.Target)
+		out = startNode(out, directorySymlinks, wire.SizeBytes(len(l.Name))+wire.SizeBytes(len(l.Target)), l.Name)
+		out = wire.AppendBytes(out, nodeTarget, l.Target)
 	}
 	return out
 }
 
-// appendNode starts a node of the given size and writes its name.
-func appendNode(out []byte, field protowire.Number, size int, name string) []byte {
-	out = protowire.AppendTag(out, field, protowire.BytesType)
-	out = protowire.AppendVarint(out, uint64(size))
-	out = protowire.AppendTag(out, nodeName, protowire.BytesType)
-	return protowire.AppendString(out, name)
+// startNode starts a node of the given size and writes its name.
+func startNode(out []byte, field, size int, name string) []byte {
+	return wire.AppendBytes(wire.AppendLength(out, field, size), nodeName, name)
 }
 
 func appendDigest(out []byte, d Digest) []byte {
-	out = protowire.AppendTag(out, nodeDigest, protowire.BytesType)
-	out = protowire.AppendVarint(out, uint64(digestSizeOf(d)))
-	out = protowire.AppendTag(out, digestHash, protowire.BytesType)
-	out = protowire.AppendVarint(out, 2*hashBytes)
-	out = hex.AppendEncode(out, d.hash[:])
+	out = wire.AppendLength(out, nodeDigest, sizeDigest(d))
+	out = hex.AppendEncode(wire.AppendLength(out, digestHash, 2*hashBytes), d.hash[:])
 	if d.size != 0 {
-		out = protowire.AppendTag(out, digestSize, protowire.VarintType)
-		out = protowire.AppendVarint(out, uint64(d.size))
+		out = wire.AppendVarint(out, digestSize, uint64(d.size))
 	}
 	return out
 }
 
-// stringSize is the encoded size of a string field with a one-byte tag.
-func stringSize(text string) int { return 1 + protowire.SizeBytes(len(text)) }
+// sizeDigestNode is the encoded size of a field with a digest.
+func sizeDigestNode(d Digest) int { return wire.SizeBytes(sizeDigest(d)) }
 
-// digestNodeSize is the encoded size of a digest field with a one-byte tag.
-func digestNodeSize(d Digest) int { return 1 + protowire.SizeBytes(digestSizeOf(d)) }
-
-// digestSizeOf is the encoded size of a Digest message.
-func digestSizeOf(d Digest) int {
-	size := 1 + protowire.SizeBytes(2*hashBytes)
+// sizeDigest is the encoded size of a Digest message.
+func sizeDigest(d Digest) int {
+	size := wire.SizeBytes(2 * hashBytes)
 	if d.size != 0 {
-		size += 1 + protowire.SizeVarint(uint64(d.size))
+		size += wire.SizeVarint(uint64(d.size))
 	}
 	return size
 }

@@ -51,7 +51,8 @@ func below() []string {
 func allowedArrows() map[string]arrows {
 	remote := append(wire(), "executor/remote", "executor/server")
 	return map[string]arrows{
-		"digest":                  {nil, noArrow},
+		"digest/wire":             {nil, noArrow},
+		"digest":                  {[]string{"digest/wire"}, noArrow},
 		"digest/cpuid":            {nil, noArrow},
 		"sandbox/cgroup":          {nil, "it holds processes to limits, wherever they run"},
 		"sandbox":                 {[]string{"sandbox/cgroup"}, "it runs one process; it knows no digests and no caches"},
@@ -68,8 +69,8 @@ func allowedArrows() map[string]arrows {
 		"caches/results":          {[]string{"caches", "caches/cas", "caches/journal", "digest"}, "a result is found by its key; how it came about is not its matter"},
 		"caches/upkeep":           {[]string{"caches", "caches/cas", "caches/journal", "caches/layers", "caches/named", "caches/payload", "caches/results", "digest"}, "it looks after the whole store, so it sees all that is kept there"},
 		"executor/action/form":    {nil, "it reads JSON into any type; what that is for is decided above"},
-		"executor/action":         {[]string{"caches", "digest", "executor/action/form"}, "a spec says what is wanted, not how it is done"},
-		"executor/action/compare": {[]string{"digest", "executor/action"}, "two actions are compared by what is in their messages, wherever those come from"},
+		"executor/action":         {[]string{"caches", "digest", "digest/wire", "executor/action/form"}, "a spec says what is wanted, not how it is done"},
+		"executor/action/compare": {[]string{"digest", "digest/wire", "executor/action"}, "two actions are compared by what is in their messages, wherever those come from"},
 		"executor/explain":        {[]string{"caches", "caches/results", "digest", "executor", "executor/action", "executor/action/compare"}, "it reads what runs have left, whoever ran them"},
 		"executor/preset":         {[]string{"digest", "executor/action"}, "what suits a tool is data under a spec; who runs what is decided above"},
 		"executor":                {[]string{"caches", "caches/results", "digest", "executor/action"}, "the pipeline declares small interfaces for the rest, so that runners can differ"},

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
+	"strings"
 
 	"github.com/urfave/cli/v3"
 
@@ -132,12 +132,26 @@ func (w *workshop) producers(ctx context.Context, args []string) ([]digest.Produ
 // cutName splits NAME=DIGEST:PATH. Both names and paths may hold an equals sign,
 // so what counts is where a digest begins. Without a name the text is its own.
 func cutName(text string) (name, given string) {
-	found := regexp.MustCompile(`^(?:((?s:.*?))=)?[0-9a-f]{64}/[0-9]+(?::|$)`).FindStringSubmatchIndex(text)
-	if found == nil || found[2] < 0 {
-		return text, text
+	for i := range len(text) {
+		if text[i] != '=' || !startsWithDigest(text[i+1:]) {
+			continue
+		}
+		if i == 0 { // a name that is empty would say nothing
+			return text[1:], text[1:]
+		}
+		return text[:i], text[i+1:]
 	}
-	if found[2] == found[3] { // a name that is empty would say nothing
-		return text[1:], text[1:]
+	return text, text
+}
+
+// startsWithDigest reports whether the text is a digest, or one with a colon after
+// it. By hand, since with regexp come tables that every start would lay out.
+func startsWithDigest(text string) bool {
+	const hash = 64 // hexadecimal digits
+	if len(text) <= hash || text[hash] != '/' || strings.Trim(text[:hash], "0123456789abcdef") != "" {
+		return false
 	}
-	return text[found[2]:found[3]], text[found[3]+1:]
+	size := text[hash+1:]
+	rest := strings.TrimLeft(size, "0123456789")
+	return len(rest) < len(size) && (rest == "" || rest[0] == ':')
 }

@@ -3,19 +3,17 @@
 // github.com/klauspost/cpuid/v2, which go.mod replaces by it: that one finds out
 // everything about the processor before main, with dozens of CPUID instructions.
 // In a virtual machine each of them is a way out to the host, so together they
-// took every start of larder a third of a millisecond. This one asks four times.
+// took every start of larder a third of a millisecond. This one asks three times.
 //
 // Only what github.com/zeebo/blake3 uses is here: a version of it that asks more
 // does not build, and then the answer belongs here too.
 package cpuid
 
-import "golang.org/x/sys/cpu"
-
 // Feature is something that a processor can have.
 type Feature int
 
-// The features that can be asked for. Each is a feature of amd64 and of 386; no
-// other processor has any.
+// The features that can be asked for. Each is a feature of amd64; no other
+// processor has any.
 const (
 	// AVX2 is vectors of 256 bits for integers. It counts only where the operating
 	// system keeps them over a change of process.
@@ -31,14 +29,16 @@ type Processor int
 // answers are there from the start of the process, for any goroutine.
 const CPU Processor = 0
 
+var hasAVX2, hasSSE41 = ask()
+
 // Has reports whether the processor has a feature and the operating system lets
 // processes use it. It does not fail.
 func (Processor) Has(wanted Feature) bool {
 	switch wanted {
 	case AVX2:
-		return cpu.X86.HasAVX2
+		return hasAVX2
 	case SSE4:
-		return cpu.X86.HasSSE41
+		return hasSSE41
 	}
 	return false
 }

@@ -6,6 +6,6 @@
 // A [Result] is the answer, in the form of the published result record.
 //
 // The messages are those of build.bazel.remote.execution.v2, written with
-// protowire so that a local run links no protobuf registry; tests hold them
+// package wire so that a local run links no protobuf registry; tests hold them
 // against the generated messages byte for byte.
 package action

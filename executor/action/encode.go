@@ -7,9 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
 	"larder/digest"
+	"larder/digest/wire"
 )
 
 // keyVersion changes when the meaning of a key does, so that old results are
@@ -100,32 +99,32 @@ const room = 512
 func (a *Action) encodeCommand(platform []byte) []byte {
 	message := make([]byte, 0, room)
 	for _, argument := range a.Argv {
-		message = appendField(message, commandArguments, []byte(argument))
+		message = wire.AppendBytes(message, commandArguments, argument)
 	}
 	for _, variable := range a.Env {
-		message = appendField(message, commandEnvironment, encodePair(variable.Name, variable.Value))
+		message = wire.AppendBytes(message, commandEnvironment, encodePair(variable.Name, variable.Value))
 	}
-	message = appendField(message, commandPlatform, platform)
+	message = wire.AppendBytes(message, commandPlatform, platform)
 	for _, output := range a.Outputs {
-		message = appendField(message, commandOutputPaths, []byte(output.text))
+		message = wire.AppendBytes(message, commandOutputPaths, output.text)
 	}
 	return message
 }
 
 func (a *Action) encodeAction(command, input digest.Digest, platform []byte) []byte {
-	message := appendField(make([]byte, 0, room), actionCommand, encodeDigest(command))
-	message = appendField(message, actionInput, encodeDigest(input))
+	message := wire.AppendBytes(make([]byte, 0, room), actionCommand, encodeDigest(command))
+	message = wire.AppendBytes(message, actionInput, encodeDigest(input))
 	if a.Timeout > 0 {
-		message = appendField(message, actionTimeout, encodeDuration(a.Timeout))
+		message = wire.AppendBytes(message, actionTimeout, encodeDuration(a.Timeout))
 	}
-	return appendField(message, actionPlatform, platform)
+	return wire.AppendBytes(message, actionPlatform, platform)
 }
 
 func encodePlatform(properties []Property) []byte {
 	message, pair := make([]byte, 0, room), make([]byte, 0, room)
 	for _, property := range properties {
 		pair = appendPair(pair[:0], property.Name, property.Value)
-		message = appendField(message, platformProperties, pair)
+		message = wire.AppendBytes(message, platformProperties, pair)
 	}
 	return message
 }
@@ -145,24 +144,18 @@ func encodeDuration(d time.Duration) []byte {
 	return appendNumber(message, durationNanos, int64(d%time.Second))
 }
 
-// appendField writes a length-delimited field, an empty one too: that is how a
-// repeated element or a sub-message that is set but empty is written.
-func appendField(message []byte, number protowire.Number, value []byte) []byte {
-	return protowire.AppendBytes(protowire.AppendTag(message, number, protowire.BytesType), value)
-}
-
 // appendText leaves the empty string out, as proto3 does for single fields.
-func appendText(message []byte, number protowire.Number, text string) []byte {
+func appendText(message []byte, number int, text string) []byte {
 	if text == "" {
 		return message
 	}
-	return protowire.AppendString(protowire.AppendTag(message, number, protowire.BytesType), text)
+	return wire.AppendBytes(message, number, text)
 }
 
 // appendNumber leaves zero out, as proto3 does.
-func appendNumber(message []byte, number protowire.Number, value int64) []byte {
+func appendNumber(message []byte, number int, value int64) []byte {
 	if value == 0 {
 		return message
 	}
-	return protowire.AppendVarint(protowire.AppendTag(message, number, protowire.VarintType), uint64(value))
+	return wire.AppendVarint(message, number, uint64(value))
 }

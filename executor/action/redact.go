@@ -3,9 +3,8 @@ package action
 import (
 	"strings"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
 	"larder/digest"
+	"larder/digest/wire"
 )
 
 // IsSecretName reports whether the name of a variable looks as if its value were
@@ -26,24 +25,26 @@ func IsSecretName(name string) bool {
 // digest of that Command is then not the one in the Action.
 func (k Key) Kept() (message, command []byte) {
 	var clean []byte
-	rest, hid := k.Command, false
-	for len(rest) > 0 {
-		number, kind, n := protowire.ConsumeTag(rest)
-		size := protowire.ConsumeFieldValue(number, kind, rest[max(n, 0):])
-		if n < 0 || size < 0 {
-			return k.Action, nil // it is not of our making
-		}
-		field := rest[:n+size]
-		if number == commandEnvironment {
-			value, _ := protowire.ConsumeBytes(rest[n:])
-			if name, secret := splitPair(value); IsSecretName(name) {
+	hid := false
+	err := wire.Each(k.Command, func(f wire.Field) error {
+		if f.Number == commandEnvironment {
+			variable, err := ReadPair(f)
+			if err != nil {
+				return err
+			}
+			if IsSecretName(variable.Name) {
 				hid = true
-				field = appendField(nil, commandEnvironment, encodePair(name, sameness(name, secret)))
+				clean = wire.AppendBytes(clean, commandEnvironment, encodePair(variable.Name, sameness(variable)))
+				return nil
 			}
 		}
-		clean, rest = append(clean, field...), rest[n+size:]
-	}
-	if !hid {
+		clean = append(clean, f.Whole...)
+		return nil
+	})
+	switch {
+	case err != nil: // it is not of our making
+		return k.Action, nil
+	case !hid:
 		return k.Action, k.Command
 	}
 	return k.Action, clean
@@ -51,24 +52,26 @@ func (k Key) Kept() (message, command []byte) {
 
 // sameness tells whether two values are the same, and nothing else to those who
 // cannot guess them.
-func sameness(name, value string) string {
-	return "digest " + digest.Of(digest.BLAKE3, []byte(name+"\x00"+value)).Hash()
+func sameness(variable Property) string {
+	return "digest " + digest.Of(digest.BLAKE3, []byte(variable.Name+"\x00"+variable.Value)).Hash()
 }
 
-// splitPair reads what [encodePair] writes.
-func splitPair(pair []byte) (name, value string) {
-	for len(pair) > 0 {
-		number, _, n := protowire.ConsumeTag(pair)
-		text, size := protowire.ConsumeBytes(pair[max(n, 0):])
-		if n < 0 || size < 0 {
-			return name, value
-		}
-		if number == pairName {
-			name = string(text)
-		} else {
-			value = string(text)
-		}
-		pair = pair[n+size:]
+// ReadPair reads a field that holds a name and a value: a Property of a platform, or
+// an EnvironmentVariable of a Command. It refuses what breaks the encoding.
+func ReadPair(field wire.Field) (Property, error) {
+	var pair Property
+	data, err := field.Bytes()
+	if err != nil {
+		return pair, err
 	}
-	return name, value
+	err = wire.Each(data, func(f wire.Field) (err error) {
+		switch f.Number {
+		case pairName:
+			pair.Name, err = f.Text()
+		case pairValue:
+			pair.Value, err = f.Text()
+		}
+		return err
+	})
+	return pair, err
 }

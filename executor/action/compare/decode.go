@@ -9,9 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
 	"larder/digest"
+	"larder/digest/wire"
 	"larder/executor/action"
 )
 
@@ -85,22 +84,24 @@ func (d *decoder) add(component Component, name, value string) {
 
 func (d *decoder) command(message []byte) error {
 	var argv, outputs []string
-	err := eachField(message, func(number protowire.Number, raw, value []byte) (err error) {
-		switch number {
+	err := wire.Each(message, func(f wire.Field) (err error) {
+		switch f.Number {
 		case commandArguments:
-			argv = append(argv, string(value))
+			argv, err = appendText(argv, f)
 		case commandEnvironment:
 			var pair action.Property
-			pair, err = decodePair(value)
+			pair, err = action.ReadPair(f)
 			d.add(Env, pair.Name, pair.Value)
 		case commandFiles, commandDirectories, commandOutputPaths:
-			outputs = append(outputs, string(value))
+			outputs, err = appendText(outputs, f)
 		case commandPlatform:
-			d.commandPlatform, err = decodePlatform(d.commandPlatform, value)
+			d.commandPlatform, err = decodePlatform(d.commandPlatform, f)
 		case commandWorkDir:
-			d.add(WorkDir, "", string(value))
+			var folder string
+			folder, err = f.Text()
+			d.add(WorkDir, "", folder)
 		default:
-			d.add(OtherPart, fmt.Sprintf("%d of the command", number), strconv.QuoteToASCII(string(raw)))
+			d.add(OtherPart, fmt.Sprintf("%d of the command", f.Number), strconv.QuoteToASCII(string(f.Raw())))
 		}
 		return err
 	})
@@ -112,20 +113,25 @@ func (d *decoder) command(message []byte) error {
 	return err
 }
 
+func appendText(list []string, f wire.Field) ([]string, error) {
+	text, err := f.Text()
+	return append(list, text), err
+}
+
 func (d *decoder) action(fn digest.Function, message []byte) error {
-	return eachField(message, func(number protowire.Number, raw, value []byte) (err error) {
-		switch number {
+	return wire.Each(message, func(f wire.Field) (err error) {
+		switch f.Number {
 		case actionCommand: // all that it stands for is compared
 		case actionInput:
-			d.input, err = decodeDigest(fn, value)
+			d.input, err = decodeDigest(fn, f)
 		case actionTimeout:
 			var limit time.Duration
-			limit, err = decodeDuration(value)
+			limit, err = decodeDuration(f)
 			d.add(Limit, action.LimitTimeout, limit.String())
 		case actionPlatform:
-			d.actionPlatform, err = decodePlatform(d.actionPlatform, value)
+			d.actionPlatform, err = decodePlatform(d.actionPlatform, f)
 		default:
-			d.add(OtherPart, fmt.Sprintf("%d of the action", number), strconv.QuoteToASCII(string(raw)))
+			d.add(OtherPart, fmt.Sprintf("%d of the action", f.Number), strconv.QuoteToASCII(string(f.Raw())))
 		}
 		return err
 	})

@@ -1,0 +1,5 @@
+//go:build !amd64
+
+package cpuid
+
+func ask() (avx2, sse41 bool) { return false, false }
