@@ -3,7 +3,10 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // slackOf reads how late the timers of a thread may be. The kernel tells nobody but
@@ -130,6 +135,102 @@ func TestARunBeginsOnOneProcessor(t *testing.T) {
 		if got := processors(t, larder, c.environment, c.args...); !slices.Equal(got, slices.Compact(c.want)) {
 			t.Errorf("a run begins on one processor %s: got %v, want %v", name, got, c.want)
 		}
+	}
+}
+
+// allowed reads on which processors the threads of a process may run; an action's
+// command says it of itself.
+func allowed(t *testing.T, pattern string) []string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s: %v, %d files", pattern, err, len(files))
+	}
+	var found []string
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := strings.Cut(string(text), "Cpus_allowed:\t")
+		line, _, _ := strings.Cut(rest, "\n")
+		found = append(found, line)
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// startOn starts a program on a set of processors, which it gives as the kernel writes it.
+func startOn(t *testing.T, cmd *exec.Cmd, set *unix.CPUSet) (written []string) {
+	t.Helper()
+	var before unix.CPUSet
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := errors.Join(unix.SchedGetaffinity(0, &before), unix.SchedSetaffinity(0, set)); err != nil {
+		t.Fatal(err)
+	}
+	written = allowed(t, fmt.Sprintf("/proc/self/task/%d/status", unix.Gettid()))
+	err := cmd.Start()
+	if err := errors.Join(err, unix.SchedSetaffinity(0, &before)); err != nil {
+		t.Fatal(err)
+	}
+	return written
+}
+
+// However a run begins, its threads and what runs in the sandbox have the processors
+// that larder was given.
+func TestARunHasItsProcessors(t *testing.T) {
+	needSandbox(t)
+	larder := buildLarder(t)
+	var all, last unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 1024 {
+		if all.IsSet(i) {
+			last = unix.CPUSet{}
+			last.Set(i)
+		}
+	}
+	for _, set := range []*unix.CPUSet{&all, &last} {
+		for _, sandbox := range []string{"namespaces", "directory"} {
+			cmd := exec.Command(larder, "run", "--results", "off", "--", "sh", "-c", "grep Cpus_allowed: /proc/self/status; cat")
+			cmd.Env = append(os.Environ(), "LARDER_STORE="+filepath.Join(t.TempDir(), "store"), "LARDER_SANDBOX="+sandbox)
+			input, inputErr := cmd.StdinPipe()
+			output, outputErr := cmd.StdoutPipe()
+			if err := errors.Join(inputErr, outputErr); err != nil {
+				t.Fatal(err)
+			}
+			want := startOn(t, cmd, set)
+			line, err := bufio.NewReader(output).ReadString('\n')
+			if got := strings.Fields(line); err != nil || len(got) != 2 || got[1] != want[0] {
+				t.Errorf("%d processors, %s: the command has %q (%v), want %v", set.Count(), sandbox, line, err, want)
+			}
+			if got := allowed(t, fmt.Sprintf("/proc/%d/task/*/status", cmd.Process.Pid)); !slices.Equal(got, want) {
+				t.Errorf("%d processors, %s: the threads of larder have %v, want %v", set.Count(), sandbox, got, want)
+			}
+			if err := errors.Join(input.Close(), cmd.Wait()); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// Where threads cannot be listed, none is kept on a processor.
+func TestARunWithoutProcKeepsItsProcessors(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root may hide /proc")
+	}
+	larder := buildLarder(t)
+	want, err := exec.Command("nproc").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := "mount -t tmpfs none /proc && exec \"$0\" run --results off --sandbox directory -- nproc"
+	cmd := exec.Command("unshare", "--mount", "sh", "-c", script, larder)
+	cmd.Env = append(os.Environ(), "LARDER_STORE="+filepath.Join(t.TempDir(), "store"))
+	if out, err := cmd.Output(); err != nil || !bytes.Equal(out, want) {
+		t.Errorf("%q processors, %v; want %s", out, err, want)
 	}
 }
 

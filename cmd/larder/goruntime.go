@@ -9,19 +9,8 @@ import (
 	"larder/executor/action"
 )
 
-// oneProcessor is the value of GOMAXPROCS by which entry has a run begin on one
-// processor. Nobody else writes the number so.
-const oneProcessor = "01"
-
-// dropOneProcessor takes that variable out of the environment, which others inherit.
-func dropOneProcessor() {
-	if os.Getenv("GOMAXPROCS") == oneProcessor {
-		os.Unsetenv("GOMAXPROCS")
-	}
-}
-
-// onAllProcessors has the runtime use what it would have used, unless the user has said
-// how many.
+// onAllProcessors has the runtime use all processors, unless the user has said how many:
+// a run begins on one (see entry).
 func onAllProcessors() {
 	if runtime.GOMAXPROCS(0) == 1 && os.Getenv("GOMAXPROCS") == "" {
 		runtime.SetDefaultGOMAXPROCS()

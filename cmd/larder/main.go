@@ -12,7 +12,7 @@ import (
 )
 
 func main() {
-	dropOneProcessor()
+	spread()
 	reserveStack(0)
 	knowHelp()
 	os.Exit(execute(context.Background(), os.Args))
