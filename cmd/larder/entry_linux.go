@@ -3,7 +3,6 @@
 package main
 
 import (
-	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -51,19 +50,28 @@ func spread() {
 	if here == everywhere {
 		return
 	}
+	folder, err := unix.Open("/proc/self/task", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return // of a folder that entry has seen: where nothing can be opened nothing can be run
+	}
+	defer unix.Close(folder)
 	found := map[string]bool{}
 	for known := -1; known != len(found); { // one that was found late may have made another
 		known = len(found)
-		spreadThreads(found)
+		spreadThreads(folder, found)
 	}
 }
 
 // spreadThreads is for those that are not among the found ones, to which it adds them. That
 // one is gone, or may run nowhere any more, is no matter.
-func spreadThreads(found map[string]bool) {
-	threads, _ := os.ReadDir("/proc/self/task") // entry has looked whether it can be read
-	for _, thread := range threads {
-		if name := thread.Name(); !found[name] {
+func spreadThreads(folder int, found map[string]bool) {
+	const room = 4096 // bytes: the names of a hundred threads; there are four or five
+	var entries [room]byte
+	_, _ = unix.Seek(folder, 0, unix.SEEK_SET)
+	length, _ := unix.ReadDirent(folder, entries[:])
+	_, _, names := unix.ParseDirent(entries[:max(length, 0)], -1, nil)
+	for _, name := range names {
+		if !found[name] {
 			found[name] = true
 			id, _ := strconv.Atoi(name)
 			_ = unix.SchedSetaffinity(id, &everywhere)
