@@ -33,25 +33,21 @@ func decodeDirectory(fn Function, data []byte) (d Directory, err error) {
 	err = wire.Each(data, func(f wire.Field) (err error) {
 		switch f.Number {
 		case directoryFiles:
-			d.Files, err = appendNode(d.Files, fn, f, decodeFile)
+			var file File
+			file, err = decodeFile(fn, f)
+			d.Files = append(d.Files, file)
 		case directoryDirectories:
-			d.Directories, err = appendNode(d.Directories, fn, f, decodeSub)
+			var sub Sub
+			sub, err = decodeSub(fn, f)
+			d.Directories = append(d.Directories, sub)
 		case directorySymlinks:
-			d.Symlinks, err = appendNode(d.Symlinks, fn, f, decodeSymlink)
+			var link Symlink
+			link, err = decodeSymlink(f)
+			d.Symlinks = append(d.Symlinks, link)
 		}
 		return err
 	})
 	return d, err
-}
-
-// appendNode reads one more node of a list.
-func appendNode[Node any](list []Node, fn Function, f wire.Field, decode func(Function, []byte) (Node, error)) ([]Node, error) {
-	data, err := f.Bytes()
-	if err != nil {
-		return list, err
-	}
-	node, err := decode(fn, data)
-	return append(list, node), err
 }
 
 func (d Directory) checkSorted() error {
@@ -77,9 +73,9 @@ func unsorted(name string) error {
 	return fmt.Errorf("%w: name %q is not in sorted order", ErrTree, clip(name))
 }
 
-func decodeFile(fn Function, data []byte) (File, error) {
+func decodeFile(fn Function, node wire.Field) (File, error) {
 	var file File
-	err := wire.Each(data, func(f wire.Field) (err error) {
+	err := node.Each(func(f wire.Field) (err error) {
 		switch f.Number {
 		case nodeName:
 			file.Name, err = f.Text()
@@ -95,9 +91,9 @@ func decodeFile(fn Function, data []byte) (File, error) {
 	return file, err
 }
 
-func decodeSub(fn Function, data []byte) (Sub, error) {
+func decodeSub(fn Function, node wire.Field) (Sub, error) {
 	var sub Sub
-	err := wire.Each(data, func(f wire.Field) (err error) {
+	err := node.Each(func(f wire.Field) (err error) {
 		switch f.Number {
 		case nodeName:
 			sub.Name, err = f.Text()
@@ -109,9 +105,9 @@ func decodeSub(fn Function, data []byte) (Sub, error) {
 	return sub, err
 }
 
-func decodeSymlink(_ Function, data []byte) (Symlink, error) {
+func decodeSymlink(node wire.Field) (Symlink, error) {
 	var link Symlink
-	err := wire.Each(data, func(f wire.Field) (err error) {
+	err := node.Each(func(f wire.Field) (err error) {
 		switch f.Number {
 		case nodeName:
 			link.Name, err = f.Text()
@@ -125,17 +121,13 @@ func decodeSymlink(_ Function, data []byte) (Symlink, error) {
 
 // decodeDigest reads a field that holds a Digest message. It refuses a second
 // one in the same node: protobuf would merge the two into a third.
-func decodeDigest(fn Function, outer wire.Field, before Digest) (Digest, error) {
+func decodeDigest(fn Function, node wire.Field, before Digest) (Digest, error) {
 	if !before.IsZero() {
 		return Digest{}, errors.New("a node has two digests")
 	}
-	data, err := outer.Bytes()
-	if err != nil {
-		return Digest{}, err
-	}
 	var hash string
 	var size uint64
-	err = wire.Each(data, func(f wire.Field) (err error) {
+	err := node.Each(func(f wire.Field) (err error) {
 		switch f.Number {
 		case digestHash:
 			hash, err = f.Text()

@@ -164,6 +164,16 @@ func (f Field) Bytes() ([]byte, error) {
 	return f.Whole[f.body:], nil
 }
 
+// Each is the [Each] of the message that a field holds. It refuses a field of another
+// kind than bytes.
+func (f Field) Each(visit func(Field) error) error {
+	message, err := f.Bytes()
+	if err != nil {
+		return err
+	}
+	return Each(message, visit)
+}
+
 // Text is [Field.Bytes] as a string.
 func (f Field) Text() (string, error) {
 	value, err := f.Bytes()

@@ -60,11 +60,7 @@ func sameness(variable Property) string {
 // an EnvironmentVariable of a Command. It refuses what breaks the encoding.
 func ReadPair(field wire.Field) (Property, error) {
 	var pair Property
-	data, err := field.Bytes()
-	if err != nil {
-		return pair, err
-	}
-	err = wire.Each(data, func(f wire.Field) (err error) {
+	err := field.Each(func(f wire.Field) (err error) {
 		switch f.Number {
 		case pairName:
 			pair.Name, err = f.Text()

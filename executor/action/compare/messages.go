@@ -15,7 +15,7 @@ func decodePlatform(found []action.Property, platform wire.Field) ([]action.Prop
 	if found == nil {
 		found = []action.Property{}
 	}
-	err := eachInner(platform, func(f wire.Field) error {
+	err := platform.Each(func(f wire.Field) error {
 		if f.Number != firstField {
 			return nil
 		}
@@ -29,7 +29,7 @@ func decodePlatform(found []action.Property, platform wire.Field) ([]action.Prop
 func decodeDigest(fn digest.Function, message wire.Field) (digest.Digest, error) {
 	var hash string
 	var size uint64
-	err := eachInner(message, func(f wire.Field) (err error) {
+	err := message.Each(func(f wire.Field) (err error) {
 		switch f.Number {
 		case firstField:
 			hash, err = f.Text()
@@ -47,7 +47,7 @@ func decodeDigest(fn digest.Function, message wire.Field) (digest.Digest, error)
 // decodeDuration reads a duration; one that is longer than 292 years is that.
 func decodeDuration(message wire.Field) (time.Duration, error) {
 	var numbers [2]uint64
-	err := eachInner(message, func(f wire.Field) (err error) {
+	err := message.Each(func(f wire.Field) (err error) {
 		if f.Number == firstField || f.Number == secondField {
 			numbers[f.Number-firstField], err = f.Varint()
 		}
@@ -58,13 +58,4 @@ func decodeDuration(message wire.Field) (time.Duration, error) {
 		return math.MaxInt64, err
 	}
 	return time.Duration(seconds)*time.Second + time.Duration(nanos), err
-}
-
-// eachInner calls visit for each field of a message that is a field.
-func eachInner(message wire.Field, visit func(wire.Field) error) error {
-	data, err := message.Bytes()
-	if err != nil {
-		return err
-	}
-	return wire.Each(data, visit)
 }
