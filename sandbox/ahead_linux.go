@@ -20,6 +20,7 @@ type Ahead struct {
 	box    *box
 	limits guard
 	pool   *Pool     // that it came from, or nil
+	of     *base     // what of that it was made from
 	keeper *keeper   // that made it, or nil
 	since  time.Time // when that began it
 	taken  bool      // from the pool

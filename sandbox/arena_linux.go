@@ -38,6 +38,12 @@ func (a *arena) free() {
 	}
 }
 
+// rewind takes back what was taken after the first so many bytes.
+func (a *arena) rewind(used int) {
+	clear(a.memory[used:a.used])
+	a.used, a.full = used, false
+}
+
 // take returns size bytes that begin at a multiple of eight. When the arena is
 // full it says so in full, and the bytes are from elsewhere: the program must
 // not be run then.

@@ -15,7 +15,7 @@ import (
 // All memory that is written is in an arena. With the race detector and coverage
 // together it would not be: the counters are calls of the detector then.
 
-// processOne makes the sandbox, runs the three stages, and ends.
+// processOne is the whole life of process 1 of a sandbox that has nothing from others.
 //
 //go:nosplit
 //go:noinline
@@ -24,10 +24,28 @@ import (
 func processOne(m *memory, o *orders) {
 	m.begun = 1
 	connect(m)
+	forgetSignals(m)
+	inhabit(m, o)
+}
+
+// forgetSignals makes all signals mean what they mean to a new program. What the caller
+// ignores or handles is no concern of the processes of a sandbox.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func forgetSignals(m *memory) {
 	for signal := uintptr(1); signal <= 64; signal++ {
-		// What the caller ignores or handles is no concern of the processes here.
 		syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, signal, uintptr(unsafe.Pointer(&m.action)), 0, 8, 0, 0)
 	}
+}
+
+// inhabit makes the sandbox, runs the three stages, and ends.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func inhabit(m *memory, o *orders) {
 	if !follow(m, o.apart) {
 		fail(m, 0)
 	}

@@ -10,19 +10,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// keeper is a process that holds a user and a network namespace for the sandboxes of
-// a pool, which have them one after the other, and makes their process 1. To make and
-// to take down a network namespace costs the kernel as much as all else of a sandbox.
+// keeper is a process that holds a user, a network and a UTS namespace for the sandboxes
+// of a pool, which have them one after the other, and makes their process 1. To make and
+// to take down a network namespace costs the kernel as much as all else of a sandbox. In a
+// mount namespace of its own it holds a template, of which each process 1 has a copy.
 //
 // It has a copy of the caller's open files no longer than its first moment, is a child
 // of the caller as each process 1 that it makes, and ends when its connection closes.
 // Its memory is shared with the caller. No process of a sandbox sees it.
 type keeper struct {
-	box   *box
-	plan  *program
-	since time.Time // when it was used last
-	trace *trace    // of those who had its namespaces
-	owed  *program  // whose process 1 it has not told of; nobody knows whether there is one
+	box    *box
+	plan   *program
+	of     *base     // what its template is of
+	begun  layout    // the plan without what one birth brings
+	since  time.Time // when it was used last
+	trace  *trace    // of those who had its namespaces
+	owed   *program  // whose process 1 it has not told of; nobody knows whether there is one
+	litter []litter  // what the last sandbox left in the template
 }
 
 // isKept reports whether sandboxes of a kind may have the namespaces of a keeper. A
@@ -31,13 +35,17 @@ type keeper struct {
 func isKept(cfg *Config) bool { return cfg.Network == NetworkNone && !cfg.AllowUserns }
 
 // newKeeper starts a keeper, and does not wait for its namespaces.
-func newKeeper(f facts) (*keeper, error) {
+func newKeeper(of *base) (*keeper, error) {
 	plan, err := newProgram()
 	if err != nil {
 		return nil, err
 	}
-	plan.keepNamespaces(f)
-	k := &keeper{plan: plan}
+	plan.keepNamespaces(of)
+	if err = plan.fits(); err != nil {
+		plan.arena.free()
+		return nil, err
+	}
+	k := &keeper{plan: plan, of: of, begun: layout{used: plan.arena.used, steps: len(plan.setup)}}
 	k.box, err = connected(plan, func(control uintptr) (int, syscall.Errno) {
 		plan.memory.regs[int(regGiven)+fdControl] = control
 		return fork(plan, keep, unix.CLONE_VM|unix.CLONE_NEWUSER|uintptr(unix.SIGCHLD))
@@ -49,15 +57,20 @@ func newKeeper(f facts) (*keeper, error) {
 	return k, nil
 }
 
-// keepNamespaces is what a keeper does before anything.
-func (p *program) keepNamespaces(f facts) {
+// keepNamespaces is what a keeper does before anything. What it gives up, those have not
+// whom it makes.
+func (p *program) keepNamespaces(of *base) {
 	t := &table{arena: p.arena}
 	t.holdNothing()
-	t.mapUser(f.uid, f.gid)
+	t.mapUser(of.facts.uid, of.facts.gid)
 	t.at(stageClone, "")
-	t.call(unix.SYS_UNSHARE, num(unix.CLONE_NEWNET))
+	t.call(unix.SYS_UNSHARE, num(unix.CLONE_NEWNET|unix.CLONE_NEWUTS|unix.CLONE_NEWNS))
 	t.bringUpLoopback()
 	t.leaveNothingToDo()
+	t.nameHost(&of.cfg)
+	t.dropBounds()
+	root := layOutBase(&of.cfg, of.facts)
+	t.layTemplate(pathSet{"/": true}, &root)
 	p.setup, p.orders.apart = t.steps, t.calls(t.steps)
 }
 
@@ -65,8 +78,9 @@ func (p *program) keepNamespaces(f facts) {
 // closed, and the program is that of the leaver.
 func (k *keeper) launch(p *program) (*box, error) {
 	k.owed = p
+	k.tidy()
 	k.plan.orders.birth = birth{
-		flags: unix.CLONE_VM | unix.CLONE_PARENT | unix.CLONE_PARENT_SETTID | unix.CLONE_NEWPID, stack: p.stack, entry: entryOf(processOne),
+		flags: unix.CLONE_VM | unix.CLONE_PARENT | unix.CLONE_PARENT_SETTID | unix.CLONE_NEWPID, stack: p.stack, entry: entryOf(processOneOfKeeper),
 		memory: p.memory, orders: p.orders,
 	}
 	var failure error
@@ -90,6 +104,16 @@ func (k *keeper) launch(p *program) (*box, error) {
 		k.trace = newTrace(k.box.pid)
 	}
 	return made, nil
+}
+
+// tidy plans what the keeper does before the next birth.
+func (k *keeper) tidy() {
+	p := k.plan
+	p.arena.rewind(k.begun.used)
+	t := &table{arena: p.arena, steps: p.setup[:k.begun.steps]}
+	t.removeLitter(k.litter)
+	p.setup, p.orders.before = t.steps, t.calls(t.steps[k.begun.steps:])
+	k.litter = nil
 }
 
 // answer waits for the id of the process 1 that was asked for.
@@ -126,10 +150,14 @@ func (k *keeper) close() leaver {
 //go:nocheckptr
 func keep(m *memory, o *orders) {
 	connect(m)
+	forgetSignals(m)
 	if !follow(m, o.apart) {
 		fail(m, 0)
 	}
 	for await(m, requestBirth) {
+		if !follow(m, o.before) {
+			fail(m, len(o.apart))
+		}
 		control := uintptr(m.control.files[0])
 		o.birth.memory.regs[int(regGiven)+fdControl] = control
 		m.status = int32(cloneOnto(&o.birth))
@@ -137,4 +165,17 @@ func keep(m *memory, o *orders) {
 		send(m, recordBorn, 0)
 	}
 	quit(0)
+}
+
+// processOneOfKeeper is processOne for what a keeper has made, from which it has that no
+// signal is handled, and the standard files.
+//
+//go:nosplit
+//go:noinline
+//go:norace
+//go:nocheckptr
+func processOneOfKeeper(m *memory, o *orders) {
+	m.begun = 1
+	connect(m)
+	inhabit(m, o)
 }

@@ -70,8 +70,12 @@ func cloneFlags(cfg *Config) uintptr {
 // ownNamespaces are those that process 1 makes itself. The clone would hold up the
 // caller for them, with all signals blocked and with copies of all its open files.
 func (p *program) ownNamespaces(cfg *Config) int {
-	flags := unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS
-	if cfg.Network == NetworkNone && !p.kept {
+	flags := unix.CLONE_NEWNS | unix.CLONE_NEWIPC
+	if p.kept {
+		return flags
+	}
+	flags |= unix.CLONE_NEWUTS
+	if cfg.Network == NetworkNone {
 		flags |= unix.CLONE_NEWNET
 	}
 	return flags

@@ -69,7 +69,7 @@ func layOutBase(cfg *Config, f facts) tree {
 
 func (t *tree) bind(binds []Bind, f facts) {
 	for _, bind := range binds {
-		t.mounts = append(t.mounts, mount{kind: mountBind, target: bind.Target, source: bind.Source, file: f.files[bind.Source], writable: bind.Writable})
+		t.mounts = append(t.mounts, mount{kind: mountBind, target: bind.Target, source: bind.Source, file: f.sources[bind.Source].isFile, writable: bind.Writable})
 	}
 }
 
@@ -171,7 +171,7 @@ func procMounts(cfg *Config, f facts) []mount {
 		mounts = append(mounts, mount{kind: mountDevice, target: path, source: "/dev/null", file: true})
 	}
 	for _, path := range f.sealed {
-		mounts = append(mounts, mount{kind: mountSealed, target: path, file: f.files[path]})
+		mounts = append(mounts, mount{kind: mountSealed, target: path, file: f.sources[path].isFile})
 	}
 	return mounts
 }

@@ -43,12 +43,18 @@ func (p *program) planBase(cfg *Config, f facts, avoid []string) {
 	}
 	before := len(p.setup)
 	t := &table{steps: slices.Grow(p.setup, 384), arena: p.arena}
-	if cfg.Isolation == Directory {
+	switch {
+	case cfg.Isolation == Directory:
 		t.planAmong(p.memory)
-	} else {
+	case p.kept:
+		p.made = p.madeByKeeper()
+		t.takeTemplate(p.placed)
+	default:
 		t.makeRoot(p.made, &p.root)
 		t.mountPoints(p.made, nil, p.placed)
 		t.mountAll(nil, p.placed)
+	}
+	if cfg.Isolation == Namespaces {
 		p.orders.filter = t.layFilter(systemCallFilter(cfg))
 	}
 	p.setup, p.orders.base = t.steps, t.calls(t.steps[before:])
@@ -64,15 +70,15 @@ func (p *program) planApart(cfg *Config, uid, gid int) {
 	t := &table{arena: p.arena}
 	t.at(stageClone, "")
 	t.call(unix.SYS_UNSHARE, num(p.ownNamespaces(cfg)))
-	t.holdNothing()
 	if !p.kept {
+		t.holdNothing()
 		t.mapUser(uid, gid)
 		if cfg.Network == NetworkNone {
 			t.bringUpLoopback()
 		}
+		t.nameHost(cfg)
+		t.dropBounds()
 	}
-	t.nameHost(cfg)
-	t.dropBounds()
 	p.setup, p.orders.apart = t.steps, t.calls(t.steps)
 }
 
@@ -197,11 +203,13 @@ func (t *table) makeRoot(made pathSet, root *tree) {
 	}
 	for _, link := range root.symlinks {
 		t.directory(made, path.Dir(link.Path))
+		made[link.Path] = true
 		t.at(stageFile, link.Path)
 		t.call(unix.SYS_SYMLINKAT, t.text(link.To), regRoot.operand(), t.text(relative(link.Path)))
 	}
 	for _, file := range root.files {
 		t.directory(made, path.Dir(file.Path))
+		made[file.Path] = true
 		t.at(stageFile, file.Path)
 		t.call(unix.SYS_OPENAT, regRoot.operand(), t.text(relative(file.Path)),
 			num(unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC), num(0o644)).into(regFile)
@@ -237,6 +245,10 @@ func (t *table) mountPoint(made pathSet, m *mount) {
 		return
 	}
 	t.directory(made, path.Dir(m.target))
+	if made[m.target] {
+		return
+	}
+	made[m.target] = true
 	t.at(StageTarget, m.target)
 	t.call(unix.SYS_MKNODAT, regRoot.operand(), t.text(relative(m.target)), num(unix.S_IFREG|0o644), num(0)).tolerate(syscall.EEXIST)
 }

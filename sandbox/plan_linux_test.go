@@ -20,7 +20,7 @@ func planned(t testing.TB, cfg Config) *program {
 	if cfg.Args == nil {
 		cfg.Args = []string{"/command"}
 	}
-	f := facts{uid: 1234, gid: 4321, openFiles: 5000, files: map[string]bool{"/file": true}, real: map[string]string{}, isListed: cfg.listsLayers}
+	f := facts{uid: 1234, gid: 4321, openFiles: 5000, sources: map[string]source{"/file": {isFile: true}}, real: map[string]string{}, isListed: cfg.listsLayers}
 	for _, bind := range cfg.Binds {
 		f.real[bind.Source] = bind.Source
 	}

@@ -27,7 +27,9 @@ import (
 // the next user of the namespace.
 //
 // What the host shows is looked at anew when the last look is older than PoolIdle,
-// so a sandbox may show small files of /etc as they were twice that ago.
+// so a sandbox may show files and directories of a [View] as they were twice that ago,
+// where they were replaced since. What was mounted on the host, or unmounted, before a
+// sandbox is asked for is always seen.
 type Pool struct {
 	cfg  Config
 	look func() View
@@ -42,6 +44,7 @@ type Pool struct {
 	base     *base      // what they are made from; nil when it is not known
 	keepless time.Time  // until when nobody tries to make a keeper, since one could not be made
 	looked   time.Time  // when that was found
+	mounts   mountWatch // of the host, while there is a base
 	programs []*program // to be used again
 	keepers  []*keeper  // that wait for a sandbox, the longest first
 	leaving  []leaver
@@ -102,12 +105,30 @@ func (p *Pool) Start(limits Limits) (*Ahead, error) {
 func (p *Pool) take() *Ahead {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.heedMounts()
 	if len(p.ready) == 0 {
 		return nil
 	}
 	a := p.ready[0]
 	p.ready = slices.Delete(p.ready, 0, 1)
 	return a
+}
+
+// heedMounts drops all that has been begun when the mounts of the host have changed.
+func (p *Pool) heedMounts() {
+	if p.mounts.hasChanged() {
+		p.dropBase()
+	}
+}
+
+// dropBase gives up the base, and what was begun from it.
+func (p *Pool) dropBase() {
+	p.forget()
+	p.base = nil
+	for _, a := range p.ready {
+		p.leave(a.box, a.plan, a.keeper)
+	}
+	p.ready = nil
 }
 
 // begin starts a sandbox of the kind of the pool.
@@ -135,14 +156,14 @@ func (p *Pool) begin() (*Ahead, error) {
 }
 
 func (p *Pool) ahead(of *base, plan *program, made *box) *Ahead {
-	return &Ahead{cfg: of.cfg, facts: of.facts.apart(), plan: plan, box: made, pool: p, since: time.Now()}
+	return &Ahead{of: of, cfg: of.cfg, facts: of.facts.apart(), plan: plan, box: made, pool: p, since: time.Now()}
 }
 
 // beginKept has process 1 made by a keeper that waits, or else by a new one. One that
 // fails was ended or stopped by somebody.
 func (p *Pool) beginKept(of *base) (*Ahead, error) {
 	for k := p.keeper(); k != nil; k = p.keeper() {
-		if !k.trace.isNone() {
+		if k.of != of || !k.trace.isNone() {
 			p.dismiss(k)
 			continue
 		}
@@ -151,7 +172,7 @@ func (p *Pool) beginKept(of *base) (*Ahead, error) {
 		}
 		break
 	}
-	k, err := newKeeper(of.facts)
+	k, err := newKeeper(of)
 	if err != nil {
 		return nil, err
 	}
@@ -209,6 +230,8 @@ func (p *Pool) dismiss(k *keeper) {
 // present gives the base, made anew when it has become old.
 func (p *Pool) present() (*base, error) {
 	p.mu.Lock()
+	p.heedMounts()
+	p.mounts.begin()
 	known, looked := p.base, p.looked
 	p.mu.Unlock()
 	if known != nil && time.Since(looked) < PoolIdle {
@@ -235,7 +258,7 @@ func (p *Pool) renew(next *base, looked time.Time) *base {
 	defer p.mu.Unlock()
 	next.isKept = next.isKept && time.Now().After(p.keepless)
 	if p.base == nil || !reflect.DeepEqual(p.base, next) {
-		p.forget()
+		p.dropBase()
 		p.base = next
 	}
 	p.looked = looked
@@ -299,7 +322,7 @@ func (p *Pool) refill() {
 		p.making--
 		switch {
 		case err != nil: // which whoever needs a sandbox will be told
-		case p.closed:
+		case p.closed || a.of != p.base:
 			p.leave(a.box, a.plan, a.keeper)
 		default:
 			p.ready = append(p.ready, a)
@@ -354,6 +377,7 @@ func (p *Pool) tend() {
 		p.wind()
 	} else if p.running == 0 {
 		p.forget()
+		p.mounts.end()
 		p.base, p.keepless = nil, time.Time{}
 	}
 }
@@ -369,7 +393,7 @@ func (p *Pool) reap() {
 			return false
 		}
 		if l.keeper != nil {
-			l.keeper.since = time.Now()
+			l.keeper.since, l.keeper.litter = time.Now(), l.plan.litter()
 			p.keepers = append(p.keepers, l.keeper)
 		}
 		if l.owed != nil {

@@ -28,13 +28,13 @@ func TestSealFindsWhatIsTheMachines(t *testing.T) {
 	if err := os.Symlink("1", filepath.Join(proc, "self")); err != nil {
 		t.Fatal(err)
 	}
-	f := facts{files: map[string]bool{}}
+	f := facts{sources: map[string]source{}}
 	f.seal(proc)
 	if want := []string{filepath.Join(proc, "sys"), filepath.Join(proc, "sysrq-trigger")}; !slices.Equal(f.sealed, want) {
 		t.Errorf("sealed %v, want %v", f.sealed, want)
 	}
-	if f.files[filepath.Join(proc, "sys")] || !f.files[filepath.Join(proc, "sysrq-trigger")] {
-		t.Errorf("files are %v", f.files)
+	if f.sources[filepath.Join(proc, "sys")].isFile || !f.sources[filepath.Join(proc, "sysrq-trigger")].isFile {
+		t.Errorf("sources are %v", f.sources)
 	}
 }
 

@@ -62,8 +62,8 @@ func (p *program) lay(of *base) {
 // recycle takes everything out of the program but its first part. Its process 1
 // must be gone.
 func (p *program) recycle() {
-	clear(p.arena.memory[p.laid.used:p.arena.used])
-	p.arena.full, p.arena.used, p.setup, p.made = false, p.laid.used, p.setup[:p.laid.steps], maps.Clone(p.laid.made)
+	p.arena.rewind(p.laid.used)
+	p.setup, p.made = p.setup[:p.laid.steps], maps.Clone(p.laid.made)
 	*p.memory, p.stages = memory{}, [stageCount]process{}
 	*p.orders = orders{apart: p.orders.apart, base: p.orders.base, filter: p.orders.filter, laid: 1}
 	p.prepareMessage()
@@ -112,7 +112,8 @@ type orders struct {
 	filter   uintptr // of system calls, a struct sock_fprog; there with base
 	announce int32   // 1 when the start of a stage is to be reported
 	stays    int32   // 1 when process 1 is to stay until its creator has gone
-	birth    birth   // for a keeper; there when requestBirth comes
+	before   []call  // for a keeper, before a birth; there when requestBirth comes
+	birth    birth   // there with it
 }
 
 // order is how process 1 starts one stage.

@@ -21,7 +21,7 @@ import (
 type facts struct {
 	uid, gid  int
 	openFiles uint64            // hard limit of open files
-	files     map[string]bool   // sources of binds that are not directories
+	sources   map[string]source // of binds
 	real      map[string]string // sources of binds without symbolic links
 	view      View              // what depends on the host's network
 	masked    []string          // parts of /proc that are empty
@@ -30,10 +30,16 @@ type facts struct {
 	isListed  bool              // the kernel takes the layers of an overlay in a list only
 }
 
+// source is what is at a path of the host.
+type source struct {
+	isFile        bool // not a directory
+	device, inode uint64
+}
+
 // surveyHost looks at the host for what every run of the view of cfg needs.
 // Errors about host paths are SetupErrors, as if the kernel had met them.
 func surveyHost(cfg *Config) (facts, error) {
-	f := facts{uid: os.Geteuid(), gid: os.Getegid(), files: map[string]bool{}, real: map[string]string{}}
+	f := facts{uid: os.Geteuid(), gid: os.Getegid(), sources: map[string]source{}, real: map[string]string{}}
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return facts{}, fmt.Errorf("sandbox: read the limit of open files: %w", err)
@@ -51,7 +57,7 @@ func surveyHost(cfg *Config) (facts, error) {
 	} else if f.uid == 0 {
 		f.seal("/proc")
 	}
-	return f, f.sources(cfg.View.Binds)
+	return f, f.surveyBinds(cfg.View.Binds)
 }
 
 // kernelRelease is the release of the running kernel, such as "6.18.0", or "".
@@ -75,7 +81,7 @@ func isBefore(release string, major, minor int) bool {
 
 // apart gives facts that one run may add to.
 func (f facts) apart() facts {
-	f.files, f.real = maps.Clone(f.files), maps.Clone(f.real)
+	f.sources, f.real = maps.Clone(f.sources), maps.Clone(f.real)
 	return f
 }
 
@@ -104,14 +110,14 @@ func (f *facts) seal(proc string) {
 		}
 		path := filepath.Join(proc, entry.Name())
 		f.sealed = append(f.sealed, path)
-		f.files[path] = !info.IsDir()
+		f.sources[path] = source{isFile: !info.IsDir()}
 	}
 }
 
 // surveyRun looks for what cfg names itself, and makes the private directories.
 func (f *facts) surveyRun(cfg *Config) error {
 	f.isListed = f.isListed || cfg.listsLayers
-	if err := f.sources(cfg.Binds); err != nil {
+	if err := f.surveyBinds(cfg.Binds); err != nil {
 		return err
 	}
 	for _, bind := range cfg.Binds {
@@ -124,14 +130,18 @@ func (f *facts) surveyRun(cfg *Config) error {
 	return makePrivate(cfg.Private)
 }
 
-// sources finds out which sources are directories.
-func (f *facts) sources(binds []Bind) error {
+// surveyBinds looks at the sources.
+func (f *facts) surveyBinds(binds []Bind) error {
 	for _, bind := range binds {
 		info, err := os.Stat(bind.Source)
 		if err != nil {
 			return hostError(stageBind, bind.Source, err)
 		}
-		f.files[bind.Source] = !info.IsDir()
+		found := source{isFile: !info.IsDir()}
+		if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+			found.device, found.inode = stat.Dev, stat.Ino
+		}
+		f.sources[bind.Source] = found
 	}
 	return nil
 }

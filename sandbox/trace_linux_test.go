@@ -300,7 +300,7 @@ func TestSandboxOfAKeeperIsAsOneAlone(t *testing.T) {
 	keeps(t, p, 1)
 	const script = `grep -E '^(Groups|Cap|NoNew|Sec|Shd|Sig(Blk|Ign|Cgt)|NSpid|Uid|Gid|Umask|TracerPid)' /proc/self/status
 		cat /proc/self/limits /proc/self/uid_map /proc/self/gid_map /proc/self/projid_map /proc/self/setgroups /proc/self/oom_score_adj /proc/self/timerslack_ns
-		ulimit -a; ls -l /proc/self/fd | wc -l; cut -d' ' -f3-8 /proc/self/stat; cut -d' ' -f5- /proc/self/mountinfo | sed 's/^[0-9]*//'; echo /proc/[0-9]*; hostname; nice`
+		ulimit -a; ls -l /proc/self/fd | wc -l; cut -d' ' -f3-8 /proc/self/stat; cut -d' ' -f5- /proc/self/mountinfo | sed 's/^[0-9]*//' | sort; echo /proc/[0-9]*; hostname; nice`
 	alone, pooled := shell(t, script), fromPool(t, p, script, func(cfg *Config) { cfg.Env = append(cfg.Env, "HOME="+HomeDir) })
 	if pooled.err != nil || pooled.ExitCode != 0 || !strings.Contains(pooled.out, "CapEff:") {
 		t.Fatalf("%+v, %v: %s", pooled.Status, pooled.err, pooled.out)
