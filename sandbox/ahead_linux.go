@@ -131,6 +131,7 @@ func (a *Ahead) run(ctx context.Context, cfg Config, began int64) (Status, error
 		_, closeErr := a.end()
 		return Status{ExitCode: -1}, errors.Join(err, closeErr)
 	}
+	a.plan.litter = a.plan.leaves // or the sandbox fails, and no other is made of what is there
 	s := &supervisor{cfg: &cfg, plan: a.plan, box: a.box, limits: a.limits, status: Status{ExitCode: -1}, began: began, clock: time.NewTimer(time.Hour)}
 	s.clock.Stop()
 	if cfg.Began != nil {

@@ -22,11 +22,10 @@ type keeper struct {
 	box    *box
 	plan   *program
 	of     *base     // what its template is of
-	begun  layout    // the plan without what one birth brings
 	since  time.Time // when it was used last
 	trace  *trace    // of those who had its namespaces
 	owed   *program  // whose process 1 it has not told of; nobody knows whether there is one
-	litter []litter  // what the last sandbox left in the template
+	litter []point   // what the last sandbox left in the template
 }
 
 // isKept reports whether sandboxes of a kind may have the namespaces of a keeper. A
@@ -45,7 +44,7 @@ func newKeeper(of *base) (*keeper, error) {
 		plan.arena.free()
 		return nil, err
 	}
-	k := &keeper{plan: plan, of: of, begun: layout{used: plan.arena.used, steps: len(plan.setup)}}
+	k := &keeper{plan: plan, of: of}
 	k.box, err = connected(plan, func(control uintptr) (int, syscall.Errno) {
 		plan.memory.regs[int(regGiven)+fdControl] = control
 		return fork(plan, keep, unix.CLONE_VM|unix.CLONE_NEWUSER|uintptr(unix.SIGCHLD))
@@ -78,7 +77,7 @@ func (p *program) keepNamespaces(of *base) {
 // closed, and the program is that of the leaver.
 func (k *keeper) launch(p *program) (*box, error) {
 	k.owed = p
-	k.tidy()
+	p.litter = k.litter
 	k.plan.orders.birth = birth{
 		flags: unix.CLONE_VM | unix.CLONE_PARENT | unix.CLONE_PARENT_SETTID | unix.CLONE_NEWPID, stack: p.stack, entry: entryOf(processOneOfKeeper),
 		memory: p.memory, orders: p.orders,
@@ -104,16 +103,6 @@ func (k *keeper) launch(p *program) (*box, error) {
 		k.trace = newTrace(k.box.pid)
 	}
 	return made, nil
-}
-
-// tidy plans what the keeper does before the next birth.
-func (k *keeper) tidy() {
-	p := k.plan
-	p.arena.rewind(k.begun.used)
-	t := &table{arena: p.arena, steps: p.setup[:k.begun.steps]}
-	t.removeLitter(k.litter)
-	p.setup, p.orders.before = t.steps, t.calls(t.steps[k.begun.steps:])
-	k.litter = nil
 }
 
 // answer waits for the id of the process 1 that was asked for.
@@ -155,9 +144,6 @@ func keep(m *memory, o *orders) {
 		fail(m, 0)
 	}
 	for await(m, requestBirth) {
-		if !follow(m, o.before) {
-			fail(m, len(o.apart))
-		}
 		control := uintptr(m.control.files[0])
 		o.birth.memory.regs[int(regGiven)+fdControl] = control
 		m.status = int32(cloneOnto(&o.birth))

@@ -127,7 +127,9 @@ func (t *table) planMounts(cfg *Config, f facts, p *program) bool {
 	if slices.ContainsFunc(p.placed, func(m mount) bool { return covering(rest, m.target) != nil }) {
 		return false
 	}
+	here := len(t.steps)
 	t.mountPoints(p.made, p.placed, rest)
+	p.leaves = t.clean(here, p.litter)
 	t.mountAll(p.placed, rest)
 	t.enterRoot()
 	return true

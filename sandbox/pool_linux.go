@@ -91,20 +91,21 @@ func (p *Pool) Start(limits Limits) (*Ahead, error) {
 	if a == nil {
 		var err error
 		if a, err = p.begin(); err != nil {
+			p.done()
 			return nil, err
 		}
 	}
 	a.limits = holdTo(limits)
 	a.taken = true
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.running++
 	return a, nil
 }
+
+// take gives a sandbox that is ready, or nil, to somebody who uses one from now on.
 
 func (p *Pool) take() *Ahead {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.running++
 	p.heedMounts()
 	if len(p.ready) == 0 {
 		return nil
@@ -375,7 +376,7 @@ func (p *Pool) tend() {
 	}
 	if len(p.ready)+len(p.leaving)+len(p.keepers) > 0 {
 		p.wind()
-	} else if p.running == 0 {
+	} else if p.running+p.making == 0 {
 		p.forget()
 		p.mounts.end()
 		p.base, p.keepless = nil, time.Time{}
@@ -393,7 +394,7 @@ func (p *Pool) reap() {
 			return false
 		}
 		if l.keeper != nil {
-			l.keeper.since, l.keeper.litter = time.Now(), l.plan.litter()
+			l.keeper.since, l.keeper.litter = time.Now(), l.plan.litter
 			p.keepers = append(p.keepers, l.keeper)
 		}
 		if l.owed != nil {

@@ -231,7 +231,7 @@ func TestPoolUnderUse(t *testing.T) {
 		p.Close()
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if len(p.ready)+len(p.leaving)+p.making+p.running+len(p.programs) != 0 {
+		if len(p.ready)+len(p.leaving)+p.making+p.running+len(p.programs) != 0 || p.mounts.isBegun {
 			rt.Errorf("left: %+v", p)
 		}
 	})

@@ -42,6 +42,8 @@ type program struct {
 	made   pathSet
 	laid   *layout // of a program that can be used again
 	kept   bool    // its user and network namespaces are those of a keeper
+	litter []point // what is in the template of that, of the sandboxes before
+	leaves []point // what the second part leaves there
 }
 
 // layout is the first part of a program, as far as a second one adds to it.
@@ -64,7 +66,7 @@ func (p *program) lay(of *base) {
 func (p *program) recycle() {
 	p.arena.rewind(p.laid.used)
 	p.setup, p.made = p.setup[:p.laid.steps], maps.Clone(p.laid.made)
-	*p.memory, p.stages = memory{}, [stageCount]process{}
+	*p.memory, p.stages, p.litter, p.leaves = memory{}, [stageCount]process{}, nil, nil
 	*p.orders = orders{apart: p.orders.apart, base: p.orders.base, filter: p.orders.filter, laid: 1}
 	p.prepareMessage()
 }
@@ -112,8 +114,7 @@ type orders struct {
 	filter   uintptr // of system calls, a struct sock_fprog; there with base
 	announce int32   // 1 when the start of a stage is to be reported
 	stays    int32   // 1 when process 1 is to stay until its creator has gone
-	before   []call  // for a keeper, before a birth; there when requestBirth comes
-	birth    birth   // there with it
+	birth    birth   // for a keeper; there when requestBirth comes
 }
 
 // order is how process 1 starts one stage.

@@ -60,32 +60,38 @@ func (p *program) madeByKeeper() pathSet {
 	return made
 }
 
-// litter is a mount point that a sandbox has made in the template for a mount of its run.
-type litter struct {
+// point is a mount point that a sandbox has made in the template for a mount of its run.
+type point struct {
 	path  string
 	flags int // of unlinkat
 }
 
-// litter lists the mount points of a run in the order in which they can be removed.
-func (p *program) litter() []litter {
-	var list []litter
-	for _, s := range slices.Backward(p.setup[p.laid.steps:]) {
+// pointsOf lists what steps make in the order in which it can be removed.
+func pointsOf(steps []step) []point {
+	var list []point
+	for _, s := range slices.Backward(steps) {
 		switch {
 		case s.args[0].reg != regRoot:
 		case s.nr == unix.SYS_MKDIRAT:
-			list = append(list, litter{s.path, unix.AT_REMOVEDIR})
+			list = append(list, point{s.path, unix.AT_REMOVEDIR})
 		case s.nr == unix.SYS_MKNODAT:
-			list = append(list, litter{s.path, 0})
+			list = append(list, point{s.path, 0})
 		}
 	}
 	return list
 }
 
-// removeLitter is for the keeper, when the sandbox is gone. One that failed has not made
-// all of it.
-func (t *table) removeLitter(list []litter) {
-	for _, l := range list {
-		t.at(stageFile, l.path)
-		t.call(unix.SYS_UNLINKAT, atCWD, t.text(relative(l.path)), num(l.flags)).tolerate(unix.ENOENT)
+// clean removes, before all steps from a place on, what the sandbox before has left and
+// these do not make. Mostly one run has the same mount points as the next.
+func (t *table) clean(place int, litter []point) (leaves []point) {
+	leaves = pointsOf(t.steps[place:])
+	removal := &table{arena: t.arena}
+	for _, l := range litter {
+		if !slices.Contains(leaves, l) {
+			removal.at(stageFile, l.path)
+			removal.call(unix.SYS_UNLINKAT, regRoot.operand(), t.text(relative(l.path)), num(l.flags)).tolerate(unix.ENOENT)
+		}
 	}
+	t.steps = slices.Insert(t.steps, place, removal.steps...)
+	return leaves
 }

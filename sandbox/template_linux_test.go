@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -77,6 +79,38 @@ func TestTemplateHasNothingOfTheLastSandbox(t *testing.T) {
 			}
 			differs(t, without(before.out), without(after.out))
 		})
+	}
+}
+
+// What one run makes a directory, the next may need as a file, and the other way round.
+func TestTemplateHasTheMountPointsOfTheRun(t *testing.T) {
+	requireSandbox(t)
+	folder := t.TempDir()
+	write(t, folder+"/file", "text")
+	targets := []string{"/own", "/own/a", "/own/a/b", "/own/c", "/etc/own", "/usr2"}
+	p := alonePool(t)
+	var used string
+	for _, turn := range rand.New(rand.NewPCG(1, 2)).Perm(60) {
+		target, isFile := targets[turn%len(targets)], turn/len(targets)%2 == 0
+		want := []string{target, target + "/file"}
+		bind := Bind{Source: folder, Target: target}
+		if isFile {
+			want, bind.Source = want[:1], folder+"/file"
+		}
+		for above := path.Dir(target); above != "/" && above != "/etc"; above = path.Dir(above) {
+			want = append(want, above)
+		}
+		slices.Sort(want)
+		r := fromPool(t, p, whose+"find /own /etc/own /usr2 2>/dev/null | sort", func(cfg *Config) { cfg.Binds = []Bind{bind} })
+		now, list := r.out[:strings.Index(r.out, "/")], r.out[strings.Index(r.out, "/"):]
+		if r.err != nil || list != strings.Join(want, "\n")+"\n" {
+			t.Fatalf("%s, a file %v: %q, %+v, %v", target, isFile, r.out, r.Status, r.err)
+		}
+		if used != "" && now != used {
+			t.Errorf("another keeper: %s, not %s", now, used)
+		}
+		used = now
+		keeps(t, p, 1)
 	}
 }
 
