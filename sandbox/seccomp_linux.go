@@ -4,7 +4,6 @@ package sandbox
 
 import (
 	"encoding/binary"
-	"math"
 	"slices"
 	"syscall"
 
@@ -36,8 +35,7 @@ const flowLabels = 32
 const ioprioWhoUser = 3
 
 const (
-	allowed   verdict = unix.SECCOMP_RET_ALLOW
-	undecided verdict = math.MaxUint32 // it depends on the arguments
+	allowed verdict = unix.SECCOMP_RET_ALLOW
 )
 
 func refused(errno syscall.Errno) verdict { return verdict(unix.SECCOMP_RET_ERRNO | uint32(errno)) }
@@ -183,27 +181,20 @@ func oneOf(index uint32, yes, no verdict, values ...uint32) []instruction {
 
 // span is a range of numbers with one decision, up to where the next one begins.
 type span struct {
-	from uint32
-	code []instruction
+	from    uint32
+	verdict verdict
+	body    []instruction
 }
 
-// spans turns the policy into ranges, of which neighbours differ: the kernel
-// compiles the filter for each sandbox, which takes the longer the longer it is.
+// spans turns the policy into ranges, of which neighbours differ.
 func spans(policy []rule) []span {
-	list := make([]span, 0, 2*len(policy)+1)
-	var last verdict
-	end := uint32(0)
+	list := make([]span, 0, 2*len(policy)+2)
 	add := func(from uint32, v verdict, body []instruction) {
-		if body == nil && len(list) > 0 && v == last {
-			return
-		}
-		list, last = append(list, span{from, body}), v
-		if body == nil {
-			list[len(list)-1].code = []instruction{ret(v)}
-		} else {
-			last = undecided
+		if last := len(list) - 1; last < 0 || body != nil || list[last].body != nil || list[last].verdict != v {
+			list = append(list, span{from, v, body})
 		}
 	}
+	end := uint32(0)
 	for _, r := range policy {
 		if r.number > end || len(list) == 0 {
 			add(end, allowed, nil)
@@ -212,38 +203,80 @@ func spans(policy []rule) []span {
 		end = r.number + 1
 	}
 	add(end, allowed, nil)
+	add(foreignNumbers, refused(syscall.EPERM), nil)
 	return list
 }
 
-// assemble makes the program: the calling convention first, then a binary
-// search for the number, so that a call costs a handful of instructions.
+// assembler lays out a program from its end, so that where a jump goes is known. The
+// kernel compiles the filter for each sandbox, which takes the longer the longer it is: so
+// what is there once serves all who need it.
+type assembler struct {
+	code   []instruction // the last one first
+	blocks []block
+}
+
+// block is code that ends in returns, and where it begins.
+type block struct {
+	body  []instruction
+	entry int
+}
+
+// put adds an instruction before all others, and returns where it is.
+func (a *assembler) put(i instruction) int {
+	a.code = append(a.code, i)
+	return len(a.code) - 1
+}
+
+// jump adds a comparison of the accumulator. It cannot skip more than 255 instructions,
+// which is more than a filter has.
+func (a *assembler) jump(comparison uint16, value uint32, yes, no int) int {
+	here := len(a.code)
+	return a.put(instruction{op: unix.BPF_JMP | unix.BPF_K | comparison, yes: uint8(here - yes - 1), no: uint8(here - no - 1), constant: value})
+}
+
+// block gives the entry of a block, which may be there already.
+func (a *assembler) block(body []instruction) int {
+	for _, known := range a.blocks {
+		if slices.Equal(known.body, body) {
+			return known.entry
+		}
+	}
+	for _, i := range slices.Backward(body) {
+		a.put(i)
+	}
+	entry := len(a.code) - 1
+	a.blocks = append(a.blocks, block{body, entry})
+	return entry
+}
+
+// search gives the entry of a binary search for the span of the number in the
+// accumulator, so that a call costs a handful of instructions.
+func (a *assembler) search(list []span) int {
+	if len(list) > 1 {
+		middle := len(list) / 2
+		after := a.search(list[middle:])
+		return a.jump(unix.BPF_JGE, list[middle].from, after, a.search(list[:middle]))
+	}
+	if list[0].body != nil {
+		return a.block(list[0].body)
+	}
+	return a.block([]instruction{ret(list[0].verdict)})
+}
+
+// assemble makes the program: the calling convention first, then the number.
 func assemble(policy []rule) []instruction {
-	code := []instruction{
-		load(dataArch), unless(unix.BPF_JEQ, nativeArch), ret(refused(syscall.EPERM)),
-		load(dataNumber), {op: unix.BPF_JMP | unix.BPF_K | unix.BPF_JGE, no: 1, constant: foreignNumbers}, ret(refused(syscall.EPERM)),
-	}
-	return appendSearch(slices.Grow(code, mostInstructions), spans(policy))
+	a := &assembler{code: make([]instruction, 0, mostInstructions)}
+	foreign := a.block([]instruction{ret(refused(syscall.EPERM))})
+	a.search(spans(policy)) // ends with the first comparison
+	native := a.put(load(dataNumber))
+	a.jump(unix.BPF_JEQ, nativeArch, native, foreign)
+	a.put(load(dataArch))
+	slices.Reverse(a.code)
+	return a.code
 }
 
-// mostInstructions is room for the whole program, so that it is laid out once.
+// mostInstructions is as many as a jump can skip, and the jump.
 const mostInstructions = 256
-
-// appendSearch adds what finds the span of the number in the accumulator.
-func appendSearch(code []instruction, list []span) []instruction {
-	if len(list) == 1 {
-		return append(code, list[0].code...)
-	}
-	middle, at := len(list)/2, len(code)
-	code = append(code, instruction{op: unix.BPF_JMP | unix.BPF_K | unix.BPF_JGE, constant: list[middle].from})
-	code = appendSearch(code, list[:middle])
-	if skipped := len(code) - at - 1; skipped <= math.MaxUint8 {
-		code[at].yes = uint8(skipped)
-	} else {
-		code[at].no = 1
-		code = slices.Insert(code, at+1, instruction{op: unix.BPF_JMP | unix.BPF_JA, constant: uint32(skipped)})
-	}
-	return appendSearch(code, list[middle:])
-}
 
 // systemCallFilter gives the filter as the kernel takes it.
 func systemCallFilter(cfg *Config) []byte {

@@ -97,6 +97,15 @@ func TestFilterDecidesByThePolicy(t *testing.T) {
 	})
 }
 
+// What jumps cannot reach they would miss.
+func TestFilterIsWithinReachOfItsJumps(t *testing.T) {
+	for _, cfg := range []Config{{}, {AllowUserns: true}, {Network: NetworkHost}} {
+		if length := len(assemble(rules(&cfg))); length > mostInstructions {
+			t.Errorf("%+v: %d instructions", cfg, length)
+		}
+	}
+}
+
 func TestEveryRefusedCallIsRefused(t *testing.T) {
 	for _, rule := range rules(&Config{}) {
 		if got := decide(t, nativeArch, rule.number); rule.body == nil && got != rule.verdict {
