@@ -129,7 +129,9 @@ func (t *table) planMounts(cfg *Config, f facts, p *program) bool {
 	}
 	here := len(t.steps)
 	t.mountPoints(p.made, p.placed, rest)
-	p.leaves = t.clean(here, p.litter)
+	if p.kept {
+		p.leaves = t.clean(here, p.litter)
+	}
 	t.mountAll(p.placed, rest)
 	t.enterRoot()
 	return true
