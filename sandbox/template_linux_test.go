@@ -6,14 +6,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -112,6 +116,79 @@ func TestTemplateHasTheMountPointsOfTheRun(t *testing.T) {
 		used = now
 		keeps(t, p, 1)
 	}
+}
+
+// Whatever ends sandboxes and keepers meanwhile, a run finds its own mount points and no
+// others.
+func TestTemplateUnderUse(t *testing.T) {
+	requireSandbox(t)
+	file := filepath.Join(t.TempDir(), "file")
+	write(t, file, "text")
+	targets := []string{"/own", "/own/a", "/own/b/c", "/other", "/etc/own"}
+	p := NewPool(Config{}, SystemView, 3)
+	var users sync.WaitGroup
+	var whole atomic.Int64
+	for user := range uint64(3) {
+		users.Go(func() {
+			chance := rand.New(rand.NewPCG(user, 1))
+			for range long(60, 3000) {
+				target := targets[chance.IntN(len(targets))]
+				list, status, err := listOwn(t.Context(), p, chance, Bind{Source: file, Target: target})
+				switch {
+				case err != nil:
+					t.Error(err)
+				case status.ExitCode == 0 && list != strings.Join(upTo(target), "\n")+"\n":
+					t.Errorf("with %s: %q", target, list)
+				case status.ExitCode == 0:
+					whole.Add(1)
+				}
+			}
+		})
+	}
+	users.Wait()
+	p.Close()
+	childless(t)
+	if whole.Load() < 20 {
+		t.Errorf("only %d runs came to their ends", whole.Load())
+	}
+}
+
+// listOwn lists what of mount points is in a sandbox with a bind, which may be ended too
+// early, as its keeper may be.
+func listOwn(ctx context.Context, p *Pool, chance *rand.Rand, bind Bind) (string, Status, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	a, err := p.Start(Limits{})
+	if err != nil {
+		return "", Status{}, err
+	}
+	defer a.Close()
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return "", Status{}, err
+	}
+	defer reader.Close()
+	if chance.IntN(20) == 0 && a.keeper != nil {
+		_ = syscall.Kill(a.keeper.box.pid, syscall.SIGKILL) // it may have ended with its namespaces
+	}
+	if chance.IntN(3) == 0 {
+		time.AfterFunc(time.Duration(chance.IntN(3000))*time.Microsecond, cancel)
+	}
+	status, err := a.Run(ctx, Config{
+		Args: []string{"/bin/sh", "-c", "find /own /other /etc/own 2>/dev/null | sort"}, Env: []string{"PATH=/usr/bin:/bin"},
+		Stdout: writer, Binds: []Bind{bind},
+	})
+	writer.Close()
+	list, readErr := io.ReadAll(reader)
+	return string(list), status, errors.Join(err, readErr)
+}
+
+// upTo is a path and those above it that are no part of every root.
+func upTo(name string) []string {
+	if above := path.Dir(name); above != "/" && above != "/etc" {
+		return append(upTo(above), name)
+	}
+	return []string{name}
 }
 
 // spoils are attempts on what a sandbox has from its keeper.
