@@ -48,7 +48,7 @@ func hashOpen(ctx context.Context, fn Function, fd int) (d Digest, before unix.S
 func hashBytesOf(ctx context.Context, fn Function, fd int, size int64) (Digest, error) {
 	buffer := buffers.Get().(*[bufferSize]byte)
 	defer buffers.Put(buffer)
-	n, err := readFull(ctx, fd, buffer[:min(size+1, bufferSize)])
+	n, err := readAtLeast(ctx, fd, buffer[:min(size+1, bufferSize)], int(min(max(size, 1), bufferSize)))
 	if err != nil {
 		return Digest{}, err
 	}
@@ -58,17 +58,19 @@ func hashBytesOf(ctx context.Context, fn Function, fd int, size int64) (Digest, 
 	h := NewHasher(fn)
 	for n > 0 && h.size <= size {
 		h.Write(buffer[:n])
-		if n, err = readFull(ctx, fd, buffer[:]); err != nil {
+		if n, err = readAtLeast(ctx, fd, buffer[:], bufferSize); err != nil {
 			return Digest{}, err
 		}
 	}
 	return h.Digest(), nil
 }
 
-// readFull fills the buffer, or less where the file ends.
-func readFull(ctx context.Context, fd int, buffer []byte) (int, error) {
+// readAtLeast reads until the buffer has so many bytes, or less where the file
+// ends. Who knows the size asks for one byte less than there is room for: the read
+// that returns it shows the end as well.
+func readAtLeast(ctx context.Context, fd int, buffer []byte, least int) (int, error) {
 	filled := 0
-	for filled < len(buffer) {
+	for filled < least {
 		if err := ctx.Err(); err != nil {
 			return filled, err
 		}

@@ -2,6 +2,7 @@ package digest
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,5 +56,13 @@ func TestKnownFilesNeedNoListing(t *testing.T) {
 	_, err := Scan(t.Context(), root, ScanOptions{Function: BLAKE3, Patterns: []string{"src/a.c"}, Index: index})
 	if err == nil || !strings.Contains(err.Error(), "src is a symbolic link") {
 		t.Errorf("a link on the way: %v", err)
+	}
+}
+
+// TestSizeThatSaysNothing hashes a file of the kernel, which is empty by its size
+// and is not.
+func TestSizeThatSaysNothing(t *testing.T) {
+	if d, err := FileDigest("/proc/version", nil); !errors.Is(err, ErrChanged) {
+		t.Errorf("digest %s, error %v; want ErrChanged", d, err)
 	}
 }

@@ -20,7 +20,7 @@ import (
 // another added it meanwhile.
 func (s *Store) putFirst(ctx context.Context, l link, origin string) (done bool, err error) {
 	buffer := l.buffer[:l.digest.Size()+1]
-	n, err := readStart(origin, buffer)
+	n, err := readSmall(origin, buffer)
 	if err != nil {
 		return false, fmt.Errorf("read input: %w", err)
 	}
@@ -43,15 +43,16 @@ func (s *Store) putFirst(ctx context.Context, l link, origin string) (done bool,
 	return false, s.AddFile(ctx, origin, l.digest, l.form)
 }
 
-// readStart fills the buffer from the start of a file, or less where it ends.
-func readStart(path string, buffer []byte) (int, error) {
+// readSmall reads a file that should be one byte shorter than the buffer, which a
+// longer one fills. A read that leaves room has shown the end as well.
+func readSmall(path string, buffer []byte) (int, error) {
 	fd, err := openRaw(unix.AT_FDCWD, path, unix.O_RDONLY|unix.O_NONBLOCK, 0) // or a FIFO would hold it up
 	if err != nil {
 		return 0, err
 	}
 	defer unix.Close(fd)
 	filled := 0
-	for filled < len(buffer) {
+	for filled < max(1, len(buffer)-1) {
 		n, err := unix.Read(fd, buffer[filled:])
 		if n <= 0 && !errors.Is(err, unix.EINTR) {
 			return filled, pathError("read", path, err)
