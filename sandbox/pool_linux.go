@@ -101,7 +101,6 @@ func (p *Pool) Start(limits Limits) (*Ahead, error) {
 }
 
 // take gives a sandbox that is ready, or nil, to somebody who uses one from now on.
-
 func (p *Pool) take() *Ahead {
 	p.mu.Lock()
 	defer p.mu.Unlock()
