@@ -99,9 +99,63 @@ func TestFinalRunEndsItsOutput(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		read.Close()
-		if _, err := syscall.Wait4(one, nil, syscall.WNOHANG, nil); err == nil { // it is there yet
-			_ = syscall.Kill(one, syscall.SIGKILL)
-			_, _ = syscall.Wait4(one, nil, 0, nil)
+		endFinal(one)
+	}
+}
+
+// endFinal ends a process 1 that a final run has left, or has not.
+func endFinal(one int) {
+	if _, err := syscall.Wait4(one, nil, syscall.WNOHANG, nil); err == nil {
+		_ = syscall.Kill(one, syscall.SIGKILL)
+		_, _ = syscall.Wait4(one, nil, 0, nil)
+	}
+}
+
+// A final run that is ended ends then, and not with the grace that those have who do not
+// listen: process 1 does not stay for a caller who waits for it.
+func TestFinalRunThatIsEnded(t *testing.T) {
+	requireSandbox(t)
+	struck := make(chan Limit, 1)
+	struck <- LimitOutput
+	for name, adjust := range map[string]func(*Config){
+		"by its time":                 func(cfg *Config) { cfg.Timeout = 50 * time.Millisecond },
+		"by its time, a tear-down":    func(cfg *Config) { cfg.Timeout, cfg.Teardown = 50*time.Millisecond, []string{"true"} },
+		"by a limit":                  func(cfg *Config) { cfg.Exceeded = struck },
+		"by the caller":               func(*Config) {},
+		"by the caller, a tear-down":  func(cfg *Config) { cfg.Teardown = []string{"true"} },
+		"by the caller in the set-up": func(cfg *Config) { cfg.Setup = []string{"sh", "-c", "trap 'exit 0' TERM; sleep 60 & wait"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if strings.HasPrefix(name, "by the caller") {
+				defer time.AfterFunc(100*time.Millisecond, cancel).Stop()
+			}
+			began := time.Now()
+			r := start(t, ctx, func(cfg *Config) {
+				cfg.Args, cfg.Final, cfg.Grace = []string{"sleep", "60"}, true, time.Minute
+				adjust(cfg)
+			})
+			if took := time.Since(began); took > bounded || r.err != nil || !r.TimedOut && !r.Killed && len(r.Struck) == 0 {
+				t.Errorf("after %v: %+v, %v", took, r.Status, r.err)
+			}
+		})
+	}
+}
+
+// Nor does it stay when what it is asked for comes between its last word and its end.
+func TestFinalRunThatIsEndedAsItEnds(t *testing.T) {
+	requireSandbox(t)
+	for turn := range 40 {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond+time.Duration(turn-20)*100*time.Microsecond)
+		defer cancel()
+		began, one := time.Now(), 0
+		r := start(t, ctx, func(cfg *Config) {
+			cfg.Args, cfg.Final, cfg.Grace, cfg.Began = []string{"sleep", "0.098"}, true, time.Minute, func(pid int) { one = pid }
+		})
+		endFinal(one)
+		if took := time.Since(began); took > bounded || r.err != nil {
+			t.Fatalf("after %v: %+v, %v", took, r.Status, r.err)
 		}
 	}
 }

@@ -73,15 +73,15 @@ func inhabit(m *memory, o *orders) {
 			m.skip = 1
 		}
 	}
-	if o.stays != 0 {
+	if o.stays != 0 && m.asked == 0 {
 		attend(m)
 	}
 	quit(0)
 }
 
-// attend returns when the creator is gone. What it asks for comes too late. Whoever reads
-// what the stages wrote is not to wait for that: a command that was never started has not
-// let go of it.
+// attend returns when the creator is gone, or asks for anything: it wants the run to end,
+// and waits for this process then. Whoever reads what the stages wrote is not to wait for
+// that: a command that was never started has not let go of it.
 //
 //go:nosplit
 //go:norace
@@ -89,8 +89,8 @@ func inhabit(m *memory, o *orders) {
 func attend(m *memory) {
 	syscall.RawSyscall6(unix.SYS_CLOSE_RANGE, 0, fdControl-1, 0, 0, 0, 0)
 	for {
-		n, _, errno := syscall.RawSyscall6(syscall.SYS_READ, fdControl, uintptr(unsafe.Pointer(&m.request)), unsafe.Sizeof(m.request), 0, 0, 0)
-		if errno != syscall.EINTR && (errno != 0 || n == 0) {
+		_, _, errno := syscall.RawSyscall6(syscall.SYS_READ, fdControl, uintptr(unsafe.Pointer(&m.request)), unsafe.Sizeof(m.request), 0, 0, 0)
+		if errno != syscall.EINTR {
 			return
 		}
 	}
@@ -353,6 +353,7 @@ func wait(m *memory) {
 		}
 		quit(1)
 	}
+	m.asked = 1
 	serve(m)
 }
 

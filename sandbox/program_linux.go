@@ -113,7 +113,7 @@ type orders struct {
 	stages   [stageCount]order
 	filter   uintptr // of system calls, a struct sock_fprog; there with base
 	announce int32   // 1 when the start of a stage is to be reported
-	stays    int32   // 1 when process 1 is to stay until its creator has gone
+	stays    int32   // 1 when process 1 of a run that nobody disturbs is to stay until its creator has gone
 	birth    birth   // for a keeper; there when requestBirth comes
 }
 
@@ -145,6 +145,7 @@ type memory struct {
 	stage   uint32        // which one is running, counted from 1
 	missing int32         // 1 when a file is there that could not be executed for ENOENT
 	skip    int32         // 1 when the command is not wanted any more
+	asked   int32         // 1 when the creator has asked for anything since requestGo
 	running uintptr       // process 1's name for the process of the present stage
 	message message
 	vector  [2]uintptr // struct iovec of message
