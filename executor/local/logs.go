@@ -60,40 +60,14 @@ func (s *stream) open(blobs *cas.Store, user io.Writer, quota *quota) error {
 	s.write, s.blob, s.done = write, blob, make(chan error, 1)
 	go func() {
 		defer read.Close()
-		kept := &faint{w: blob}
-		_, err := io.CopyBuffer(tee{kept, &faint{w: user}, quota}, onlyReader{read}, make([]byte, 64<<10))
-		s.done <- errors.Join(err, kept.failure)
+		both := &tee{kept: faint{w: blob}, user: faint{w: user}, quota: quota}
+		_, err := io.CopyBuffer(both, onlyReader{read}, make([]byte, 64<<10))
+		if errors.Is(err, errNobodyReads) {
+			err = nil // what was kept is no whole output, which kept says
+		}
+		s.done <- errors.Join(err, both.kept.failure)
 	}()
 	return nil
-}
-
-// tee writes to the store first: what the user saw is kept. Neither end can
-// hold up the other by failing. What is over the quota goes to neither, and is
-// read all the same: nobody should wait for a pipe.
-type tee struct {
-	kept, user *faint
-	quota      *quota
-}
-
-func (t tee) Write(p []byte) (int, error) {
-	admitted := p[:t.quota.admit(len(p))]
-	t.kept.write(admitted)
-	t.user.write(admitted)
-	return len(p), nil
-}
-
-// faint stops writing after the first error. When the user's end is closed, as
-// by head(1), the whole output is still kept; when the disk of the store is
-// full, the user still sees it.
-type faint struct {
-	w       io.Writer
-	failure error
-}
-
-func (f *faint) write(p []byte) {
-	if f.failure == nil {
-		_, f.failure = f.w.Write(p)
-	}
 }
 
 // onlyReader hides WriteTo, which would bypass the buffer.
