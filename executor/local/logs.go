@@ -60,7 +60,7 @@ func (s *stream) open(blobs *cas.Store, user io.Writer, quota *quota) error {
 	s.write, s.blob, s.done = write, blob, make(chan error, 1)
 	go func() {
 		defer read.Close()
-		both := &tee{kept: faint{w: blob}, user: faint{w: user}, quota: quota}
+		both := &tee{kept: faint{w: blob, drop: blob.Abort}, user: faint{w: user}, quota: quota}
 		_, err := io.CopyBuffer(both, onlyReader{read}, make([]byte, 64<<10))
 		if errors.Is(err, errNobodyReads) {
 			err = nil // what was kept is no whole output, which kept says

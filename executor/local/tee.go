@@ -36,7 +36,7 @@ func (t *tee) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	if t.unread += int64(len(p)); t.kept.failure == nil && t.unread > mostUnread && errors.Is(t.user.failure, syscall.EPIPE) {
-		t.kept.failure = errUnread
+		t.kept.fail(errUnread)
 	}
 	if t.kept.failure != nil {
 		return 0, errNobodyReads
@@ -49,11 +49,24 @@ func (t *tee) Write(p []byte) (int, error) {
 // full, the user still sees it.
 type faint struct {
 	w       io.Writer
+	drop    func() // gives up what was written, once, or nil
 	failure error
 }
 
 func (f *faint) write(p []byte) {
-	if f.failure == nil {
-		_, f.failure = f.w.Write(p)
+	if f.failure != nil {
+		return
+	}
+	if _, err := f.w.Write(p); err != nil {
+		f.fail(err)
+	}
+}
+
+// fail ends the writing. What was written is no use then, and the command may go on for
+// long: a full disk gets it back at once.
+func (f *faint) fail(why error) {
+	f.failure = why
+	if f.drop != nil {
+		f.drop()
 	}
 }

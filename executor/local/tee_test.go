@@ -36,7 +36,8 @@ func TestTeeEndsWhenNobodyTakesTheOutput(t *testing.T) {
 		"the store full, the reader went away":  {brokenPipe{piece, syscall.ENOSPC}, brokenPipe{2 * piece, syscall.EPIPE}, 2 * piece, syscall.ENOSPC},
 		"the reader went away close to the end": {brokenPipe{whole, nil}, brokenPipe{whole - mostUnread, syscall.EPIPE}, whole, nil},
 	} {
-		both := &tee{kept: faint{w: &c.kept}, user: faint{w: &c.user}}
+		dropped := 0
+		both := &tee{kept: faint{w: &c.kept, drop: func() { dropped++ }}, user: faint{w: &c.user}}
 		taken, err := 0, error(nil)
 		for data := bytes.Repeat([]byte("x"), piece); err == nil && taken < whole; {
 			if _, err = both.Write(data); err == nil {
@@ -45,6 +46,9 @@ func TestTeeEndsWhenNobodyTakesTheOutput(t *testing.T) {
 		}
 		if taken != c.want || (taken < whole) != errors.Is(err, errNobodyReads) || !errors.Is(both.kept.failure, c.reason) {
 			t.Errorf("%s: ended after %d bytes, not %d, with %v and %v", name, taken, c.want, err, both.kept.failure)
+		}
+		if want := map[bool]int{true: 1}[c.reason != nil]; dropped != want {
+			t.Errorf("%s: what was kept was given up %d times, not %d", name, dropped, want)
 		}
 	}
 }
