@@ -185,7 +185,8 @@ type Config struct {
 	// before anybody hears of the end of the caller, and its mounts are taken down when the
 	// caller needs the processors no more. Where it is not certain that somebody waits for
 	// what a process leaves, outside the first process id namespace, process 1 is gone
-	// when Run returns. In a [Directory], and with a [Pool], it means nothing.
+	// when Run returns, and so it is after a run that was ended by its time, a limit or the
+	// context. In a [Directory], and with a [Pool], it means nothing.
 	Final bool
 	// Began is told the number that process 1 has outside, once, before anything
 	// runs in the sandbox. It may be nil, and is not called where there is no

@@ -143,20 +143,32 @@ func TestFinalRunThatIsEnded(t *testing.T) {
 	}
 }
 
-// Nor does it stay when what it is asked for comes between its last word and its end.
-func TestFinalRunThatIsEndedAsItEnds(t *testing.T) {
+// Nor does it stay when what it is asked for comes after its last word, which the creator
+// has not heard yet.
+func TestFinalRunThatIsEndedAfterItsEnd(t *testing.T) {
 	requireSandbox(t)
-	for turn := range 40 {
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond+time.Duration(turn-20)*100*time.Microsecond)
-		defer cancel()
-		began, one := time.Now(), 0
-		r := start(t, ctx, func(cfg *Config) {
-			cfg.Args, cfg.Final, cfg.Grace, cfg.Began = []string{"sleep", "0.098"}, true, time.Minute, func(pid int) { one = pid }
-		})
-		endFinal(one)
-		if took := time.Since(began); took > bounded || r.err != nil {
-			t.Fatalf("after %v: %+v, %v", took, r.Status, r.err)
+	cfg := Config{View: SystemView(), Args: []string{"/bin/true"}, Final: true}
+	a, err := begin(&cfg, cfg.view, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if _, err := a.end(); err != nil {
+			t.Error(err)
 		}
+	}()
+	if err := errors.Join(a.plans(&cfg), a.box.order(&cfg, nil)); err != nil {
+		t.Fatal(err)
+	}
+	if r, ok := a.box.readWithin(bounded); !ok || r.kind != recordExited || r.stage != stageCommand {
+		t.Fatalf("the last word is %+v, %v", r, ok)
+	}
+	a.box.ask(request{requestSignal, uint32(syscall.SIGTERM)})
+	if err := a.box.conn.SetReadDeadline(time.Now().Add(bounded)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.box.conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("process 1 is there after %v: %v", bounded, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,10 +63,7 @@ func (s *stream) open(blobs *cas.Store, user io.Writer, quota *quota) error {
 		defer read.Close()
 		both := &tee{kept: faint{w: blob, drop: blob.Abort}, user: faint{w: user}, quota: quota}
 		_, err := io.CopyBuffer(both, onlyReader{read}, make([]byte, 64<<10))
-		if errors.Is(err, errNobodyReads) {
-			err = nil // what was kept is no whole output, which kept says
-		}
-		s.done <- errors.Join(err, both.kept.failure)
+		s.done <- cmp.Or(both.kept.failure, err)
 	}()
 	return nil
 }

@@ -11,12 +11,8 @@ import (
 // fill the disk.
 const mostUnread = 64 << 20
 
-var (
-	// errUnread says that an output is not kept, since it did not end.
-	errUnread = errors.New("its reader went away, and it went on for more than 64 MiB; let the reader take all of it, or let the command end")
-	// errNobodyReads says that neither the user nor the store takes an output.
-	errNobodyReads = errors.New("nobody reads the output")
-)
+// errUnread says that an output is not kept, since it did not end.
+var errUnread = errors.New("its reader went away, and it went on for more than 64 MiB; let the reader take all of it, or let the command end")
 
 // tee writes to the store first: what the user saw is kept. Neither end can hold up the
 // other by failing; when both have, the command is to meet what it would meet without
@@ -28,6 +24,7 @@ type tee struct {
 	unread     int64 // bytes that a reader who went away did not see
 }
 
+// Write fails, with why the output is not kept, when nobody takes it any more.
 func (t *tee) Write(p []byte) (int, error) {
 	admitted := p[:t.quota.admit(len(p))]
 	t.kept.write(admitted)
@@ -35,11 +32,11 @@ func (t *tee) Write(p []byte) (int, error) {
 	if t.user.failure == nil {
 		return len(p), nil
 	}
-	if t.unread += int64(len(p)); t.kept.failure == nil && t.unread > mostUnread && errors.Is(t.user.failure, syscall.EPIPE) {
+	if t.unread += int64(len(admitted)); t.kept.failure == nil && t.unread > mostUnread && errors.Is(t.user.failure, syscall.EPIPE) {
 		t.kept.fail(errUnread)
 	}
 	if t.kept.failure != nil {
-		return 0, errNobodyReads
+		return 0, t.kept.failure
 	}
 	return len(p), nil
 }

@@ -44,11 +44,25 @@ func TestTeeEndsWhenNobodyTakesTheOutput(t *testing.T) {
 				taken += len(data)
 			}
 		}
-		if taken != c.want || (taken < whole) != errors.Is(err, errNobodyReads) || !errors.Is(both.kept.failure, c.reason) {
+		if taken != c.want || (taken < whole) != (err != nil) || err != nil && !errors.Is(err, c.reason) || !errors.Is(both.kept.failure, c.reason) {
 			t.Errorf("%s: ended after %d bytes, not %d, with %v and %v", name, taken, c.want, err, both.kept.failure)
 		}
 		if want := map[bool]int{true: 1}[c.reason != nil]; dropped != want {
 			t.Errorf("%s: what was kept was given up %d times, not %d", name, dropped, want)
 		}
+	}
+}
+
+// What a limit lets through is kept, however much the command wanted to print.
+func TestTeeKeepsWhatALimitAdmits(t *testing.T) {
+	var kept bytes.Buffer
+	both := &tee{kept: faint{w: &kept}, user: faint{w: &brokenPipe{0, syscall.EPIPE}}, quota: newQuota(1000)}
+	for data := make([]byte, 1<<20); both.quota.printed.Load() < 2*mostUnread; {
+		if _, err := both.Write(data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if kept.Len() != 1000 {
+		t.Errorf("%d bytes are kept of 1000", kept.Len())
 	}
 }
